@@ -1,0 +1,90 @@
+"""The `minsheng` command: one service, or all of them, and what an operator needs besides."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+import typer
+
+from shared.settings import MissingSettingError
+
+SERVICES = ("intake", "routing", "followup", "analytics", "console")
+
+_HEAVY = {"import": "services.importer.cli", "simulate": "services.simulator.cli"}
+_HELP = """民生警务平台 Minsheng: a citizens' request platform for a city police bureau.
+
+Settings are MINSHENG_* variables in the environment, or lines of the file `.env`.
+"""
+
+
+def serve(service: str) -> NoReturn:
+    """Run one service as this process."""
+    from shared.hosting import run
+
+    run(importlib.import_module(f"services.{service}.app").app)
+
+
+def _command(service: str) -> Callable[[], None]:
+    def command() -> None:
+        serve(service)
+
+    return command
+
+
+def commands() -> typer.Typer:
+    """The command line, with everything that is not a service."""
+    from services.cli import dead_letters, deployment, doctor, events, republish, up
+
+    app = typer.Typer(help=_HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    app.command()(up.up)
+    for service in SERVICES:
+        app.command(service, help=f"Run the service {service} until it is told to stop.")(_command(service))
+    app.command()(deployment.migrate)
+    app.command()(deployment.keys)
+    app.command()(deployment.token)
+    app.add_typer(deployment.topics, name="topics")
+    app.add_typer(dead_letters.app, name="dead-letters")
+    app.add_typer(events.app, name="events")
+    app.command()(republish.republish)
+    app.add_typer(republish.offsets, name="offsets")
+    app.command()(doctor.doctor)
+    asked = sys.argv[1] if len(sys.argv) > 1 else None
+    for name, module in _HEAVY.items():
+        # Loading these takes a while: only for their own command, or to list everything.
+        if asked == name or asked is None or asked.startswith("-"):
+            app.add_typer(importlib.import_module(module).app, name=name)
+    app.command(
+        "bench",
+        help="Measure the platform against its baselines (in a source checkout, by `make bench`).",
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    )(bench)
+    return app
+
+
+def bench(context: typer.Context) -> None:
+    """Run the benchmarks of the source checkout."""
+    try:
+        cli = importlib.import_module("tests.benchmarks.cli")
+    except ModuleNotFoundError as error:
+        raise SystemExit(
+            f"minsheng: {error}. The benchmarks live in the source checkout: run `make bench` there, which also "
+            "installs what they compare with."
+        ) from error
+    cli.app(context.args, prog_name="minsheng bench")
+
+
+def main() -> None:
+    """Entry point of `minsheng`. A service starts without loading what only the other commands need."""
+    if len(sys.argv) == 2 and sys.argv[1] in SERVICES:
+        serve(sys.argv[1])
+    try:
+        commands()()
+    except MissingSettingError as error:
+        raise SystemExit(f"minsheng: {error}") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The commands of `minsheng`, one module each."""

@@ -1,0 +1,1 @@
+"""How the console asks the other services."""

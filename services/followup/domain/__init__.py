@@ -1,0 +1,1 @@
+"""What follow-up decides, as pure functions."""

@@ -1,0 +1,1 @@
+"""Ways to reach a citizen, each behind the face of `gateway.Gateway`."""

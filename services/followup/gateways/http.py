@@ -1,0 +1,108 @@
+"""The SMS gateway's HTTP interface.
+
+`POST {url}/messages` with `{messages: [{message_id, to, text}]}` answers 202 with
+`{accepted: [{message_id, carrier_id}], refused: [{message_id, code}]}`. A message id that was accepted before is
+accepted again and sent once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from uuid import UUID
+
+import httpx
+import orjson
+from pydantic import BaseModel, Field, ValidationError
+
+from services.followup.gateways.gateway import Accepted, GatewayUnavailableError, Handed, Outgoing, Refused
+
+_CODE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
+_OVERLOADED = frozenset({408, 425, 429})
+_REJECTED = frozenset({400, 413, 422})
+
+
+class _Accepted(BaseModel):
+    message_id: UUID
+    carrier_id: str = Field(max_length=200)
+
+
+class _Refused(BaseModel):
+    message_id: UUID
+    code: str
+
+
+class _Answer(BaseModel):
+    accepted: list[_Accepted] = []
+    refused: list[_Refused] = []
+
+
+class HttpGateway:
+    """A gateway behind HTTP. `timeout` in seconds holds for a whole call, whatever the server dribbles."""
+
+    def __init__(self, url: str, token: str | None, *, timeout: float = 10.0) -> None:
+        headers = {"Content-Type": "application/json"}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        self._timeout = timeout
+        self._client = httpx.AsyncClient(base_url=url.rstrip("/"), headers=headers, timeout=timeout)
+
+    async def send(self, messages: Sequence[Outgoing]) -> Handed:
+        """Hand messages over; a batch that the gateway rejects as a whole is halved until the bad message is alone."""
+        if not messages:
+            return Handed()
+        response = await self._post(messages)
+        if response.status_code in _REJECTED:
+            if len(messages) == 1:
+                return Handed(refused=(Refused(messages[0].message_id, f"rejected-{response.status_code}"),))
+            middle = len(messages) // 2
+            first = await self.send(messages[:middle])
+            second = await self.send(messages[middle:])
+            return Handed(first.accepted + second.accepted, first.refused + second.refused)
+        return _handed(response, {message.message_id for message in messages})
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def _post(self, messages: Sequence[Outgoing]) -> httpx.Response:
+        body = orjson.dumps(
+            {"messages": [{"message_id": str(one.message_id), "to": one.to, "text": one.text} for one in messages]}
+        )
+        try:
+            async with asyncio.timeout(self._timeout):
+                response = await self._client.post("/messages", content=body)
+        except (httpx.TransportError, TimeoutError) as error:
+            raise GatewayUnavailableError(
+                f"The SMS gateway doesn't answer ({type(error).__name__}). Check MINSHENG_SMS_GATEWAY_URL and the line."
+            ) from error
+        status = response.status_code
+        if status in (401, 403):
+            raise GatewayUnavailableError(
+                f"The SMS gateway refuses our token ({status}). Set MINSHENG_SMS_GATEWAY_TOKEN to a good one."
+            )
+        if status in _OVERLOADED or status >= 500:
+            raise GatewayUnavailableError(f"The SMS gateway can't take messages now ({status}).")
+        if status != 202 and status not in _REJECTED:
+            raise GatewayUnavailableError(
+                f"The SMS gateway answers {status} instead of 202. Check MINSHENG_SMS_GATEWAY_URL."
+            )
+        return response
+
+
+def _handed(response: httpx.Response, asked: set[UUID]) -> Handed:
+    try:
+        answer = _Answer.model_validate_json(response.content)
+    except ValidationError:
+        raise GatewayUnavailableError("The SMS gateway's answer is not of the agreed form.") from None
+    # What it says of messages that it was not given is none of this call's business.
+    return Handed(
+        tuple(Accepted(one.message_id, one.carrier_id) for one in answer.accepted if one.message_id in asked),
+        tuple(Refused(one.message_id, _code(one.code)) for one in answer.refused if one.message_id in asked),
+    )
+
+
+def _code(code: str) -> str:
+    """The carrier's code where it has the form of one: free text may quote the number."""
+    return code if _CODE.fullmatch(code) else "unknown"

@@ -1,0 +1,1 @@
+"""Intake: takes requests from every channel, once each, durably."""

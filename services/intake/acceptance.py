@@ -1,0 +1,168 @@
+"""How a request becomes durable: checked against the registry, sealed, stored in a group, answered."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from services.intake.channels.registry import Channel, ChannelRegistry
+from services.intake.domain.case_id import CaseIds
+from services.intake.domain.fingerprint import fingerprint, is_same
+from services.intake.domain.form import Requester, RequestForm
+from services.intake.domain.number import case_number
+from services.intake.domain.urgency import is_urgent
+from services.intake.store import RequestStore, Stored, Submission
+from shared.events.request import Location, RequestReceived
+from shared.privacy.keys import KeyRing
+from shared.privacy.pseudonym import pseudonym
+from shared.privacy.sealing import seal
+from shared.store.group_commit import GroupCommit
+from shared.telemetry.tracing import child, current_traceparent
+from shared.web.auth import ChannelScope, wrong_channel
+from shared.web.problems import Problem
+
+CLOCK_TOLERANCE = timedelta(minutes=10)
+"""How far a channel's clock may be ahead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A request that is durable. `repeated`: it was so already, by an earlier call."""
+
+    case_id: UUID
+    number: str
+    received_at: datetime
+    urgent: bool
+    repeated: bool
+
+
+class Acceptance:
+    """Takes requests in. Safe to call from many places at once; each request becomes one case."""
+
+    def __init__(
+        self,
+        store: RequestStore,
+        registry: ChannelRegistry,
+        *,
+        sealing: KeyRing,
+        pseudonyms: KeyRing,
+        zone: ZoneInfo,
+        clock: Callable[[], datetime],
+        capacity: int,
+        largest_group: int,
+    ) -> None:
+        self._registry = registry
+        self._sealing = sealing
+        self._pseudonyms = pseudonyms
+        self._zone = zone
+        self._clock = clock
+        self._new_id = CaseIds(time.time_ns, secrets.randbits)
+        self._group: GroupCommit[Submission, Stored] = GroupCommit(
+            store.accept, capacity=capacity, largest=largest_group
+        )
+
+    async def accept(self, form: RequestForm, scope: ChannelScope) -> Accepted:
+        """Return once the request is committed, or found to be already.
+
+        Raises `Problem` for what the caller can mend, `QueueFullError` or `NotWrittenError` when the database can't.
+        """
+        channel = self._channel(form, scope)
+        now = self._clock()
+        if form.submitted_at is not None and form.submitted_at > now + CLOCK_TOLERANCE:
+            raise Problem(
+                422,
+                "submitted-in-the-future",
+                "Submitted in the future",
+                "`submitted_at` is later than now. Check the channel's clock and the offset of the time.",
+            )
+        submission = self._submission(form, channel, now)
+        stored = await self._group.submit(submission)
+        repeated = stored.case_id != submission.case_id
+        if repeated and not is_same(self._pseudonyms, stored.fingerprint, form):
+            raise Problem(
+                409,
+                "request-differs",
+                "Another request has this id",
+                "The channel posted another content under this `channel_request_id` before, and that is case_id. "
+                "Give a new request an id of its own.",
+                case_id=str(stored.case_id),
+            )
+        return Accepted(stored.case_id, stored.number, stored.received_at, stored.urgent, repeated)
+
+    async def close(self) -> None:
+        """Return once everything taken in is stored or refused."""
+        await self._group.close()
+
+    def _channel(self, form: RequestForm, scope: ChannelScope) -> Channel:
+        channel = self._registry.get(form.channel)
+        if channel is None:
+            raise Problem(
+                422,
+                "unknown-channel",
+                "Unknown channel",
+                "`channel` is not in the registry of channels. Use the id that the bureau gave this channel; staff see "
+                "all of them at GET /v1/channels.",
+            )
+        if not scope.allows(channel.id, channel.family):
+            raise wrong_channel(scope, channel.id)
+        return channel
+
+    def _submission(self, form: RequestForm, channel: Channel, now: datetime) -> Submission:
+        case_id = self._new_id()
+        urgent = is_urgent(form.subject, form.body)
+        return Submission(
+            case_id=case_id,
+            channel=channel.id,
+            channel_request_id=form.channel_request_id,
+            fingerprint=fingerprint(self._pseudonyms, form),
+            urgent=urgent,
+            received_at=now,
+            traceparent=child(current_traceparent()),
+            number=partial(case_number, now.astimezone(self._zone).date()),
+            event=partial(self._event, form, channel, case_id, now, urgent),
+        )
+
+    def _event(
+        self, form: RequestForm, channel: Channel, case_id: UUID, now: datetime, urgent: bool, number: str
+    ) -> RequestReceived:
+        sealed, person = self._sealed(form.requester, case_id)
+        point = form.location
+        return RequestReceived(
+            number=number,
+            channel=channel.id,
+            family=channel.family,
+            channel_request_id=form.channel_request_id,
+            received_at=now,
+            submitted_at=form.submitted_at or now,
+            kind_hint=form.kind,
+            category_hint=form.category,
+            district_hint=form.district,
+            subject=form.subject,
+            body=form.body,
+            place=form.place,
+            location=Location(latitude=point.latitude, longitude=point.longitude) if point else None,
+            requester=sealed,
+            pseudonym=person,
+            urgent=urgent,
+        )
+
+    def _sealed(self, requester: Requester | None, case_id: UUID) -> tuple[str | None, str | None]:
+        if requester is None:
+            return None, None
+        known = requester.model_dump(exclude_none=True)
+        if not known:
+            return None, None
+        # A phone number is the same on every channel, so it goes first; the prefix keeps an identity apart from it.
+        contact = requester.phone or (f"identity:{requester.identity.upper()}" if requester.identity else None)
+        return (
+            seal(self._sealing, orjson.dumps(known), case_id.bytes),
+            pseudonym(self._pseudonyms, contact) if contact else None,
+        )

@@ -1,0 +1,242 @@
+"""Intake over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import lru_cache
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+import structlog
+from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import TypeAdapter, ValidationError
+from starlette.routing import Route
+
+from services.intake import answers, metrics
+from services.intake.acceptance import Acceptance, Accepted
+from services.intake.channels.registry import ChannelRegistry
+from services.intake.domain.form import MAX_BATCH, Batch, RequestForm
+from services.intake.domain.number import CaseNumberError, parse_case_number
+from services.intake.store import Progress, RequestStore
+from shared.settings import Settings
+from shared.store.engine import is_transient
+from shared.store.group_commit import NotWrittenError, QueueFullError
+from shared.web.app import create_api
+from shared.web.auth import ChannelScope, Role, Staff, channel_scope, read_channel_key, require
+from shared.web.channels import HEADER
+from shared.web.health import Readiness
+from shared.web.problems import Problem, field_errors
+
+log = structlog.get_logger(__name__)
+
+_FORM = TypeAdapter(RequestForm)
+_KEYS_KEPT = 4_096
+_READERS = [role for role in Role if role is not Role.AGENCY]
+
+_key = APIKeyHeader(name=HEADER, auto_error=False, description="The channel's key; `minsheng channel-key` prints it.")
+_bearer = HTTPBearer(auto_error=False, description="Staff token; `minsheng token` prints one.")
+_staff = require(*_READERS)
+
+
+async def _reader(
+    request: Request,
+    key: Annotated[str | None, Depends(_key)],
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> ChannelScope | Staff:
+    """Whoever may read progress: the channel that brought the request, or staff."""
+    if credentials is not None:
+        return await _staff(request, credentials)
+    return await channel_scope(request, key)
+
+
+Reader = Annotated[ChannelScope | Staff, Depends(_reader)]
+
+
+def create_intake_api(
+    settings: Settings,
+    readiness: Readiness,
+    acceptance: Acceptance,
+    store: RequestStore,
+    registry: ChannelRegistry,
+) -> FastAPI:
+    """The application with all its routes."""
+    api = create_api("intake", "诉求受理 Intake", settings, readiness)
+    # A channel posts with the same key again and again; its MAC is checked once.
+    scope_of_key = lru_cache(_KEYS_KEPT)(lambda key: read_channel_key(settings.channel_ring, key))
+
+    # Read and answered by hand: the framework's own way through dependencies, body and response model costs as much
+    # again as all of the work. What it would have told of the operation is told here.
+    @api.post(
+        "/v1/requests",
+        status_code=202,
+        response_class=Response,
+        tags=["requests"],
+        summary="Hand in a request",
+        description="Answered once the request is durable. Posting it again, with the same `channel` and "
+        "`channel_request_id`, gives the same answer with `repeated`; another content under the same id is refused.",
+        responses=_documented(202, "AcceptedAnswer", "Durable"),
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/RequestForm"}}},
+            },
+            "security": [{"APIKeyHeader": []}],
+        },
+    )
+    async def hand_in(request: Request) -> Response:
+        key = request.headers.get(HEADER)
+        scope = scope_of_key(key) if key else None
+        if scope is None:
+            scope = await channel_scope(request, key)
+        try:
+            form = _FORM.validate_json(await request.body())
+        except ValidationError as error:
+            raise _invalid(error) from None
+        return answers.accepted_response(await _accept(form, scope))
+
+    # Served past the framework's routing, too; the route above it documents.
+    api.router.routes.insert(0, Route("/v1/requests", hand_in, methods=["POST"]))
+
+    @api.post(
+        "/v1/requests/batch",
+        tags=["requests"],
+        summary=f"Hand in up to {MAX_BATCH} requests at once",
+        description="Each is answered for itself, in their order: 202 as by POST /v1/requests, or a problem.",
+        responses={200: {"model": answers.BatchAnswer}},
+    )
+    async def hand_in_many(batch: Batch, scope: Annotated[ChannelScope, Depends(channel_scope)]) -> Response:
+        results = await asyncio.gather(*(_result(item, scope) for item in batch.requests))
+        return Response(
+            orjson.dumps({"results": list(map(answers.batch_item, results))}), media_type="application/json"
+        )
+
+    @api.get("/v1/requests/{case_id}", tags=["requests"], summary="How far is a request?")
+    async def read(case_id: UUID, reader: Reader) -> answers.ProgressAnswer:
+        async with _database():
+            found = await store.by_id(case_id)
+        return _shown(found, reader, registry)
+
+    @api.get("/v1/requests", tags=["requests"], summary="How far is the request of this number?")
+    async def find(
+        number: Annotated[
+            str, Query(max_length=64, description="In any usual spelling", examples=["261124-0004217-8"])
+        ],
+        reader: Reader,
+    ) -> answers.ProgressAnswer:
+        try:
+            written = parse_case_number(number)
+        except CaseNumberError as error:
+            raise Problem(422, "invalid-number", "Not a case number", str(error)) from None
+        async with _database():
+            found = await store.by_number(written)
+        return _shown(found, reader, registry)
+
+    @api.get("/v1/channels", tags=["channels"], summary="The registry of channels")
+    async def list_channels(_: Annotated[Staff, Depends(_staff)]) -> answers.ChannelsAnswer:
+        return answers.channels(registry)
+
+    async def _accept(form: RequestForm, scope: ChannelScope) -> Accepted:
+        try:
+            result = await acceptance.accept(form, scope)
+        except QueueFullError:
+            raise _unavailable() from None
+        except NotWrittenError as error:
+            if not error.transient:
+                raise
+            raise _unavailable() from None
+        family = registry.channels[form.channel].family
+        if result.repeated:
+            metrics.REPEATED.labels(family).inc()
+        else:
+            metrics.ACCEPTED.labels(family, "true" if result.urgent else "false").inc()
+        return result
+
+    async def _result(item: RequestForm | ValidationError, scope: ChannelScope) -> Accepted | Problem:
+        if isinstance(item, ValidationError):
+            return _invalid(item)
+        try:
+            return await _accept(item, scope)
+        except Problem as problem:
+            return problem
+        except NotWrittenError:
+            log.exception("request_not_stored")
+            return Problem(
+                500,
+                "internal-error",
+                "Internal error",
+                "This request could not be stored and the reason was logged. The other requests are not concerned.",
+            )
+
+    document = api.openapi
+
+    def complete_document() -> dict[str, Any]:
+        schema = document()
+        models = TypeAdapter(answers.AcceptedAnswer).json_schema(ref_template="#/components/schemas/{model}")
+        schema["components"]["schemas"] |= {**models.pop("$defs"), "AcceptedAnswer": models}
+        return schema
+
+    api.openapi = complete_document  # type: ignore[method-assign]
+    return api
+
+
+def _documented(status: int, model: str, description: str) -> dict[int | str, dict[str, Any]]:
+    schema = {"$ref": f"#/components/schemas/{model}"}
+    return {status: {"description": description, "content": {"application/json": {"schema": schema}}}}
+
+
+def _invalid(error: ValidationError) -> Problem:
+    return Problem(
+        422,
+        "invalid-request",
+        "Invalid request",
+        "Correct the fields named in `errors` and send the request again.",
+        errors=field_errors(error.errors(include_url=False, include_input=False)),
+    )
+
+
+def _unavailable() -> Problem:
+    metrics.UNAVAILABLE.inc()
+    return Problem(
+        503,
+        "not-stored",
+        "Not stored",
+        "The request could not be stored just now. Post the same request again after Retry-After: it becomes one case.",
+        headers={"Retry-After": "1"},
+    )
+
+
+@asynccontextmanager
+async def _database() -> AsyncIterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if not is_transient(error):
+            raise
+        log.warning("reading_waits", error=type(error).__name__)
+        raise Problem(
+            503,
+            "not-readable",
+            "Not readable",
+            "The database can't be read just now. Ask again after Retry-After.",
+            headers={"Retry-After": "1"},
+        ) from None
+
+
+def _shown(found: Progress | None, reader: ChannelScope | Staff, registry: ChannelRegistry) -> answers.ProgressAnswer:
+    # A channel learns nothing of the others' requests, not even that they are there.
+    if found is not None and isinstance(reader, ChannelScope):
+        channel = registry.get(found.channel)
+        if channel is None or not reader.allows(channel.id, channel.family):
+            found = None
+    if found is None:
+        raise Problem(
+            404,
+            "unknown-request",
+            "Unknown request",
+            "There is no such request, or another channel brought it. Check it, or ask with that channel's key.",
+        )
+    return answers.progress(found)

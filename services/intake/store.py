@@ -1,0 +1,292 @@
+"""Intake's database: requests, once for each (channel, channel_request_id), with their events in the outbox."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from services.intake.domain import progress
+from services.intake.domain.progress import Advance, RequestState, Step
+from shared.bus.partitioning import partition_of
+from shared.bus.relay import Relay
+from shared.events.request import RequestReceived
+from shared.store import outbox
+from shared.store.outbox import OutboxRow
+
+# All of it is one statement, and so one transaction in one round trip: under load the time goes into those.
+# `requests_once` alone may be met again: any other clash is a fault, and must not be taken for a repetition.
+_ACCEPT = sa.text(
+    f"""
+    WITH posted AS (
+        SELECT * FROM unnest(
+            CAST(:case_id AS uuid[]), CAST(:channel AS text[]), CAST(:channel_request_id AS text[]),
+            CAST(:number AS text[]), CAST(:fingerprint AS text[]), CAST(:urgent AS boolean[]),
+            CAST(:received_at AS timestamptz[]), CAST(:partition AS int[]), CAST(:traceparent AS text[]),
+            CAST(:payload AS bytea[])
+        ) AS t(case_id, channel, channel_request_id, number, fingerprint, urgent, received_at, partition, traceparent,
+               payload)
+    ), accepted AS (
+        INSERT INTO requests (case_id, channel, channel_request_id, number, fingerprint, urgent, state,
+                              received_at, updated_at, steps)
+        SELECT case_id, channel, channel_request_id, number, fingerprint, urgent, CAST(:code AS text),
+               received_at, received_at,
+               jsonb_build_array(
+                   jsonb_build_object('at', received_at, 'code', CAST(:code AS text), 'text', CAST(:text AS text)))
+        FROM posted
+        ON CONFLICT ON CONSTRAINT requests_once DO NOTHING
+        RETURNING case_id
+    ), events AS (
+        SELECT CAST(:topic AS text) AS topic, partition, case_id, 1 AS sequence, CAST(:type AS text) AS type,
+               received_at AS "time", traceparent, payload
+        FROM posted JOIN accepted USING (case_id)
+    ), {outbox.telling("events")}, woken AS (
+        SELECT pg_notify('{outbox.NOTIFY_CHANNEL}', CAST(:wake AS text)) WHERE CAST(:wake AS text) <> ''
+    )
+    SELECT told.id, told.case_id FROM told LEFT JOIN woken ON true
+    """  # noqa: S608 - made of the code's own parts
+)
+_EARLIER = sa.text(
+    """
+    SELECT channel, channel_request_id, case_id, number, received_at, urgent, fingerprint
+    FROM requests JOIN unnest(CAST(:channel AS text[]), CAST(:channel_request_id AS text[]))
+        AS t(channel, channel_request_id) USING (channel, channel_request_id)
+    """
+)
+_SERIALS = sa.text("SELECT nextval('case_serials') FROM generate_series(1, :count)")
+_READ = "SELECT case_id, number, channel, state, unit, received_at, updated_at, steps FROM requests WHERE "
+_READ_BY_ID = sa.text(f"{_READ} case_id = :key")
+_READ_BY_NUMBER = sa.text(f"{_READ} number = :key")
+# What is closed stays closed, also when a straggler of the other topic comes with a clock that is a little ahead.
+_ADVANCE = sa.text(
+    """
+    UPDATE requests AS r SET
+        steps = r.steps || t.steps::jsonb,
+        state = CASE WHEN t.state IS NULL OR r.state = :closed THEN r.state
+                     WHEN t.state = :closed OR t.state_at >= r.updated_at THEN t.state
+                     ELSE r.state END,
+        unit = coalesce(t.unit, r.unit),
+        updated_at = greatest(r.updated_at, t.updated_at)
+    FROM unnest(
+        CAST(:case_id AS uuid[]), CAST(:steps AS text[]), CAST(:state AS text[]), CAST(:state_at AS timestamptz[]),
+        CAST(:unit AS text[]), CAST(:updated_at AS timestamptz[])
+    ) AS t(case_id, steps, state, state_at, unit, updated_at)
+    WHERE r.case_id = t.case_id
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A request that is ready to be stored. `event(number)` makes its event once the number is known."""
+
+    case_id: UUID
+    channel: str
+    channel_request_id: str
+    fingerprint: str
+    urgent: bool
+    received_at: datetime
+    traceparent: str | None
+    number: Callable[[int], str]
+    event: Callable[[str], RequestReceived]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The request that the database holds for a submission: this very one, or an earlier one of the same id."""
+
+    case_id: UUID
+    number: str
+    received_at: datetime
+    urgent: bool
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One request as citizens and channels may see it; steps in the order in which they happened."""
+
+    case_id: UUID
+    number: str
+    channel: str
+    state: str
+    unit: str | None
+    received_at: datetime
+    updated_at: datetime
+    steps: tuple[Step, ...]
+
+
+class Serials:
+    """Serial numbers of cases, taken from the database's sequence some at a time.
+
+    What a process has in reserve is lost with it: numbers have holes, and no two cases share one.
+    """
+
+    def __init__(self, reserve: int = 1_000) -> None:
+        self._reserve = reserve
+        self._kept: list[int] = []
+
+    async def take(self, connection: AsyncConnection, count: int) -> list[int]:
+        """`count` numbers that nobody else gets. A sequence never goes back, even when a transaction does."""
+        while len(self._kept) < count:
+            rows = await connection.execute(_SERIALS, {"count": count - len(self._kept) + self._reserve})
+            self._kept.extend(rows.scalars())
+        taken, self._kept = self._kept[:count], self._kept[count:]
+        return taken
+
+
+class RequestStore:
+    """Reads and writes requests. `partitions` is the number of partitions of every topic."""
+
+    def __init__(self, engine: AsyncEngine, relay: Relay | None, *, partitions: int) -> None:
+        self._engine = engine
+        self._committing = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._relay = relay
+        self._partitions = partitions
+        self._serials = Serials()
+
+    async def accept(self, submissions: Sequence[Submission]) -> list[Stored]:
+        """Store what is new, with its events, in one transaction; returns what is stored now, in order.
+
+        May be repeated: what a lost connection left stored is found again.
+        """
+        try:
+            return await self._accept(submissions)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        # The database was restarted, and this connection of the pool had not noticed; by now all of them are new.
+        return await self._accept(submissions)
+
+    async def _accept(self, submissions: Sequence[Submission]) -> list[Stored]:
+        # Every writer goes through the keys in the same order: of two replicas none waits for the other in a circle.
+        ordered = sorted(submissions, key=_key)
+        async with self._committing.connect() as connection:
+            serials = await self._serials.take(connection, len(ordered))
+            numbers = [submission.number(serial) for submission, serial in zip(ordered, serials, strict=True)]
+            rows = [self._row(submission, number) for submission, number in zip(ordered, numbers, strict=True)]
+            ids = await self._insert(connection, ordered, numbers, rows)
+            stored = {
+                _key(one): Stored(one.case_id, number, one.received_at, one.urgent, one.fingerprint)
+                for one, number in zip(ordered, numbers, strict=True)
+            }
+            if len(ids) < len(ordered):
+                # Those that were there before take the place of what was to be stored.
+                stored |= await self._earlier(connection, [one for one in ordered if one.case_id not in ids])
+        if self._relay is not None:
+            self._relay.committed([(ids[row.case_id], row) for row in rows if row.case_id in ids])
+        return [stored[_key(submission)] for submission in submissions]
+
+    async def _insert(
+        self,
+        connection: AsyncConnection,
+        submissions: Sequence[Submission],
+        numbers: Sequence[str],
+        rows: Sequence[OutboxRow],
+    ) -> dict[UUID, int]:
+        """Store and tell; returns the outbox ids of the requests that are new."""
+        relay = self._relay
+        others = {row.partition for row in rows if relay is None or not relay.holds(row.partition)}
+        result = await connection.execute(
+            _ACCEPT,
+            {
+                "code": RequestState.RECEIVED.value,
+                "text": progress.RECEIVED_TEXT,
+                "topic": RequestReceived.TOPIC,
+                "type": RequestReceived.TYPE,
+                "wake": outbox.named(others),
+                "case_id": [one.case_id for one in submissions],
+                "channel": [one.channel for one in submissions],
+                "channel_request_id": [one.channel_request_id for one in submissions],
+                "number": list(numbers),
+                "fingerprint": [one.fingerprint for one in submissions],
+                "urgent": [one.urgent for one in submissions],
+                "received_at": [one.received_at for one in submissions],
+                "partition": [row.partition for row in rows],
+                "traceparent": [row.traceparent for row in rows],
+                "payload": [row.payload for row in rows],
+            },
+        )
+        return {row[1]: row[0] for row in result}
+
+    async def _earlier(
+        self, connection: AsyncConnection, submissions: Sequence[Submission]
+    ) -> dict[tuple[str, str], Stored]:
+        rows = await connection.execute(
+            _EARLIER,
+            {
+                "channel": [one.channel for one in submissions],
+                "channel_request_id": [one.channel_request_id for one in submissions],
+            },
+        )
+        return {(row[0], row[1]): Stored(*tuple(row)[2:]) for row in rows}
+
+    def _row(self, submission: Submission, number: str) -> OutboxRow:
+        event = submission.event(number)
+        return OutboxRow(
+            topic=event.TOPIC,
+            partition=partition_of(submission.case_id, self._partitions),
+            case_id=submission.case_id,
+            sequence=1,
+            type=event.TYPE,
+            time=submission.received_at,
+            traceparent=submission.traceparent,
+            payload=event.encode(),
+        )
+
+    async def by_id(self, case_id: UUID) -> Progress | None:
+        """The request of a case id, or None."""
+        return await self._read(_READ_BY_ID, case_id)
+
+    async def by_number(self, number: str) -> Progress | None:
+        """The request of a case number in its written form, or None."""
+        return await self._read(_READ_BY_NUMBER, number)
+
+    async def _read(self, statement: sa.TextClause, key: object) -> Progress | None:
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(statement, {"key": key})).one_or_none()
+        if row is None:
+            return None
+        found: list[dict[str, Any]] = row[7] if isinstance(row[7], list) else json.loads(row[7])
+        # Two services tell of a case, and their topics are not read in step.
+        steps = sorted((Step.model_validate(step) for step in found), key=lambda step: step.at)
+        return Progress(row[0], row[1], row[2], row[3], row[4], row[5], row[6], tuple(steps))
+
+
+def _key(submission: Submission) -> tuple[str, str]:
+    return submission.channel, submission.channel_request_id
+
+
+async def advance(connection: AsyncConnection, advances: Sequence[tuple[UUID, Advance]]) -> int:
+    """Add steps to requests, in one statement; returns how many requests were found."""
+    cases: dict[UUID, list[Advance]] = {}
+    for case_id, one in advances:
+        cases.setdefault(case_id, []).append(one)
+    if not cases:
+        return 0
+    columns: dict[str, list[Any]] = {
+        name: [] for name in ("case_id", "steps", "state", "state_at", "unit", "updated_at")
+    }
+    for case_id, steps in sorted(cases.items()):
+        moved = [one for one in steps if one.state is not None]
+        # Later in the batch wins among equals; being closed wins over all.
+        last = max(moved, key=lambda one: (one.state is RequestState.CLOSED, one.step.at), default=None)
+        columns["case_id"].append(case_id)
+        columns["steps"].append(_json([one.step for one in steps]))
+        columns["state"].append(last.state.value if last is not None and last.state is not None else None)
+        columns["state_at"].append(last.step.at if last is not None else None)
+        columns["unit"].append(next((one.unit for one in reversed(steps) if one.unit is not None), None))
+        columns["updated_at"].append(max(one.step.at for one in steps))
+    result = await connection.execute(_ADVANCE, {"closed": RequestState.CLOSED.value, **columns})
+    return int(result.rowcount)
+
+
+def _json(steps: Sequence[Step]) -> str:
+    return "[" + ",".join(step.model_dump_json() for step in steps) + "]"

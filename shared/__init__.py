@@ -1,0 +1,1 @@
+"""What every service stands on: events, bus, store, web, privacy, working time, telemetry."""

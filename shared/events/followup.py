@@ -1,0 +1,88 @@
+"""What follow-up emits on `minsheng.followups`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from shared.events.base import Event, Public
+from shared.events.words import OfficerId, Satisfaction, Settlement, UnitCode
+
+
+class FollowupEvent(Event, topic="followups"):
+    """An event in asking the citizen afterwards, emitted by follow-up."""
+
+
+SurveyMedium = Literal["sms", "phone", "wechat", "weibo"]
+
+
+class SurveyRequested(FollowupEvent, type="minsheng.survey.requested.v1"):
+    """A counted round of asking began; the message is on its way to the gateway."""
+
+    round: Public[int]
+    unit: Public[UnitCode]
+    medium: Public[SurveyMedium]
+    answer_by: Public[datetime]
+
+
+class SurveySent(FollowupEvent, type="minsheng.survey.sent.v1"):
+    """The carrier took the message; the citizen has until `answer_by`, which counts from here."""
+
+    round: Public[int]
+    sent_at: Public[datetime]
+    message_id: str
+    answer_by: Public[datetime | None] = None
+
+
+class SurveyDelivered(FollowupEvent, type="minsheng.survey.delivered.v1"):
+    """The carrier's receipt says that the message reached the citizen's device."""
+
+    round: Public[int]
+    delivered_at: Public[datetime]
+
+
+class SurveyUndeliverable(FollowupEvent, type="minsheng.survey.undeliverable.v1"):
+    """The message can't reach the citizen; `reason` is the carrier's code. The phone desk tries until `call_by`."""
+
+    round: Public[int]
+    failed_at: Public[datetime]
+    reason: Public[str]
+    call_by: Public[datetime | None] = None
+
+
+class SurveyAnswered(FollowupEvent, type="minsheng.survey.answered.v1"):
+    """The citizen answered. `comment` is their own words and stays in the bureau."""
+
+    round: Public[int]
+    unit: Public[UnitCode]
+    answered_at: Public[datetime]
+    level: Public[Satisfaction]
+    medium: Public[SurveyMedium]
+    comment: str | None = None
+
+
+class RectificationOpened(FollowupEvent, type="minsheng.rectification.opened.v1"):
+    """A dissatisfied answer: the unit owes a rectification; `round` is the survey that found it."""
+
+    round: Public[int]
+    unit: Public[UnitCode]
+    opened_at: Public[datetime]
+
+
+class UnderstandingRecorded(FollowupEvent, type="minsheng.rectification.understood.v1"):
+    """The matter could not be changed, was explained, and the citizen understood. `note` stays in the bureau."""
+
+    round: Public[int]
+    recorded_at: Public[datetime]
+    recorded_by: OfficerId
+    visit: Public[bool]
+    note: str | None = None
+
+
+class CaseSettled(FollowupEvent, type="minsheng.case.settled.v1"):
+    """Follow-up ended."""
+
+    rounds: Public[int]
+    unit: Public[UnitCode]
+    settled_at: Public[datetime]
+    settlement: Public[Settlement]

@@ -1,0 +1,41 @@
+"""TCP ports of one's own on this machine: pick a free one, or say clearly that a wanted one is taken."""
+
+from __future__ import annotations
+
+import socket
+
+
+class PortTakenError(RuntimeError):
+    """Another process listens on the wanted port. The message names it and how to choose another."""
+
+    def __init__(self, port: int, what: str, remedy: str) -> None:
+        super().__init__(f"Port {port} for {what} is taken by another process. Stop that process, or {remedy}.")
+        self.port = port
+
+
+def is_free(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether a server could listen on `host:port` now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # Servers set this too: connections of an earlier server still in TIME_WAIT don't make a port taken.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True
+
+
+def pick(wanted: int, what: str, *, remedy: str, host: str = "127.0.0.1") -> int:
+    """The port for `what`: `wanted` itself, or for 0 one that is free now.
+
+    A picked port isn't reserved: another process may take it before the server listens, so callers that pass 0 try
+    again. Raises `PortTakenError`, whose message ends with `remedy` ("set MINSHENG_X to another port").
+    """
+    if wanted:
+        if not is_free(wanted, host):
+            raise PortTakenError(wanted, what, remedy)
+        return wanted
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+    return port

@@ -1,0 +1,1 @@
+"""The HTTP edge that every service has: problem details, authentication, limits, paging, health, and the server."""

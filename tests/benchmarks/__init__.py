@@ -1,0 +1,1 @@
+"""The platform's speed, each figure beside its baseline: `minsheng bench`."""

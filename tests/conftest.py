@@ -1,0 +1,88 @@
+"""Servers for tests, each by the chain of tests/support/chain.py, and names of one's own on them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from tests.support import chain
+from tests.support.kafka import KafkaServer, running_kafka
+from tests.support.postgres import PostgresServer, running_postgres
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("real_kafka") is not None and chain.kafka() is chain.Link.EMBEDDED:
+        pytest.skip(
+            "needs a real Apache Kafka: set MINSHENG_KAFKA=HOST:PORT, start Docker, or install java (17+) and mvn"
+        )
+
+
+@pytest.fixture(scope="session")
+async def kafka() -> AsyncIterator[KafkaServer]:
+    """The Kafka that tests share; take topic and group names from `namespace`."""
+    async with running_kafka() as server:
+        yield server
+
+
+@pytest.fixture
+async def own_kafka() -> AsyncIterator[KafkaServer]:
+    """A Kafka for this test alone, which it may stop, kill and start."""
+    async with running_kafka(private=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+async def module_kafka() -> AsyncIterator[KafkaServer]:
+    """A Kafka for this module alone, which its tests may stop, kill and start."""
+    async with running_kafka(private=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def postgres() -> AsyncIterator[PostgresServer]:
+    """The PostgreSQL that tests share; take databases from `database` or `make_database`."""
+    async with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+async def own_postgres() -> AsyncIterator[PostgresServer]:
+    """A PostgreSQL for this test alone, which it may stop, kill and start."""
+    async with running_postgres(private=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+async def module_postgres() -> AsyncIterator[PostgresServer]:
+    """A PostgreSQL for this module alone, which its tests may stop, kill and start."""
+    async with running_postgres(private=True) as server:
+        yield server
+
+
+@pytest.fixture
+async def make_database(postgres: PostgresServer) -> AsyncIterator[Callable[[str | None], Awaitable[str]]]:
+    """Makes databases on the shared PostgreSQL, dropped after the test: `await make_database(None)` gives the URL of an
+    empty one, `await make_database(url)` that of a copy of `url`, to which nobody may be connected meanwhile."""
+    made: list[str] = []
+
+    async def make(template: str | None) -> str:
+        made.append(await postgres.create_database(template=template))
+        return made[-1]
+
+    yield make
+    for url in made:
+        await postgres.drop_database(url)
+
+
+@pytest.fixture
+async def database(make_database: Callable[[str | None], Awaitable[str]]) -> str:
+    """The URL of an empty database of this test's own."""
+    return await make_database(None)
+
+
+@pytest.fixture
+def namespace() -> str:
+    """A string that nothing else uses: the prefix for this test's topics, consumer groups and the like."""
+    return f"t{secrets.token_hex(5)}"

@@ -1,0 +1,281 @@
+"""The transactional kernel on a real broker and database: effects once, order, holes, dead letters, commands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import pytest
+import sqlalchemy as sa
+
+from shared.bus import dead_letters
+from shared.bus.commands import Commands
+from shared.bus.handlers import AggregateHandler, Aggregates, Reaction
+from shared.events.base import Event
+from shared.events.request import RequestReceived
+from shared.store.migration import migrate
+from tests.support import ledger
+from tests.support.kafka import KafkaServer
+from tests.support.kernel import PARTITIONS, Bench, case_sequences, until
+from tests.support.ledger import Entry, counted, entries, request
+
+
+@pytest.fixture
+async def bench(kafka: KafkaServer, database: str, namespace: str) -> AsyncIterator[Bench]:
+    await migrate("ledger", database)
+    bench = await Bench.open(kafka, database, namespace)
+    await ledger.create_entries(bench.engine)
+    yield bench
+    await bench.close()
+
+
+def handler(receive: Reaction[Entry] = ledger.receive) -> AggregateHandler[Entry]:
+    reactions: dict[type[Event], Reaction[Entry]] = {RequestReceived: receive}
+    return AggregateHandler(Aggregates(entries(), partitions=PARTITIONS), reactions)
+
+
+async def letters(bench: Bench, *states: str) -> list[dead_letters.Listed]:
+    async with bench.engine.connect() as connection:
+        return await dead_letters.listed(connection, states=states or None)
+
+
+async def ask(bench: Bench, action: str, ids: list[int] | None = None) -> None:
+    async with bench.engine.begin() as connection:
+        await dead_letters.ask(connection, action, ids)
+
+
+async def total(bench: Bench) -> int:
+    return sum((await counted(bench.engine)).values())
+
+
+async def test_each_event_counts_once_and_leaves_once_in_order(bench: Bench) -> None:
+    cases = [uuid4() for _ in range(50)]
+    bench.worker(handler())
+    for sequence in (1, 2, 3):
+        await bench.send([(case, sequence, request()) for case in cases])
+    # Delivered again, as after a crash of the emitter between acknowledgement and mark.
+    await bench.send([(case, sequence, request()) for sequence in (1, 2, 3) for case in cases])
+    await bench.send([(case, 4, request()) for case in cases])
+
+    async def done() -> bool:
+        return await total(bench) >= 200 and len(await bench.published()) >= 200
+
+    await until(done, what="200 events applied and relayed")
+    assert await counted(bench.engine) == dict.fromkeys(cases, 4)
+    assert case_sequences(await bench.published()) == {case: [1, 2, 3, 4] for case in cases}
+    assert await letters(bench) == []
+
+
+async def test_a_second_worker_takes_over_without_doubling(bench: Bench) -> None:
+    cases = [uuid4() for _ in range(40)]
+    first = bench.worker(handler())
+    await bench.send([(case, 1, request()) for case in cases])
+    second = bench.worker(handler())
+    await bench.send([(case, 2, request()) for case in cases])
+    await until(lambda: _holds_all(bench), what="all partitions relayed by the two")
+    await first.stop()
+    await bench.send([(case, 3, request()) for case in cases])
+
+    async def done() -> bool:
+        return await total(bench) >= 120 and len(await bench.published()) >= 120
+
+    await until(done, what="all events applied and relayed")
+    assert second.relay.trouble is None
+    assert await counted(bench.engine) == dict.fromkeys(cases, 3)
+    assert case_sequences(await bench.published()) == {case: [1, 2, 3] for case in cases}
+
+
+async def _holds_all(bench: Bench) -> bool:
+    return {p for worker in bench.workers for p in range(PARTITIONS) if worker.relay.holds(p)} == set(range(PARTITIONS))
+
+
+async def test_a_hole_holds_the_case_until_it_is_filled(bench: Bench) -> None:
+    holed, whole = uuid4(), uuid4()
+    bench.worker(handler())
+    await bench.send([(holed, 1, request()), (holed, 3, request()), (holed, 4, request()), (whole, 1, request())])
+
+    async def held() -> bool:
+        return len(await letters(bench, "gap", "waiting")) == 2 and whole in await counted(bench.engine)
+
+    await until(held, what="the events after the hole are held, the other case flows on")
+    assert await counted(bench.engine) == {holed: 1, whole: 1}
+    await bench.send([(holed, 2, request())])
+
+    async def filled() -> bool:
+        return (await counted(bench.engine))[holed] == 4
+
+    await until(filled, what="the filled hole lets the case go on")
+    assert [letter.state for letter in await letters(bench)] == ["applied", "applied"]
+
+
+async def test_a_hole_that_can_not_be_filled_can_be_given_up(bench: Bench) -> None:
+    case = uuid4()
+    bench.worker(handler())
+    await bench.send([(case, 1, request()), (case, 3, request()), (case, 4, request())])
+
+    async def held() -> bool:
+        return len(await letters(bench, "gap", "waiting")) == 2
+
+    await until(held, what="held")
+    await ask(bench, "discard")
+
+    async def done() -> bool:
+        return await counted(bench.engine) == {case: 3}
+
+    await until(done, what="events 3 and 4 applied without 2")
+
+
+async def test_bad_events_become_dead_letters_and_retry_brings_their_cases_up_to_date(bench: Bench) -> None:
+    good = [uuid4() for _ in range(20)]
+    raises, malformed, unknown, wrong = uuid4(), uuid4(), uuid4(), uuid4()
+    ran: list[str] = []
+
+    def receive(entry: Entry | None, event: RequestReceived, moment: object) -> object:
+        if event.body == "boom" and not ran:
+            raise ValueError("not yet")
+        return ledger.receive(entry, event.model_copy(update={"body": "ok"}), moment)  # type: ignore[arg-type]
+
+    bench.worker(handler(receive))  # type: ignore[arg-type]
+    bad = [
+        bench.outgoing(raises, 1, request("boom")),
+        bench.outgoing(malformed, 1, request(), value=b"\xff\x00 not json"),
+        bench.outgoing(unknown, 1, request()),
+        bench.outgoing(wrong, 1, request(), value=b'{"body": 7}'),
+        bench.outgoing(uuid4(), 1, request(), headers=[("x", b"y")], value=b"garbage"),
+    ]
+    bad[2].headers[:] = [(n, b"minsheng.request.vanished.v9" if n == "ce_type" else v) for n, v in bad[2].headers]
+    await bench.publisher.publish(bad)
+    await bench.send([(case, 1, request()) for case in good])
+    await bench.send([(case, 2, request()) for case in (raises, malformed, unknown, wrong)])
+
+    async def sorted_out() -> bool:
+        return len(await letters(bench)) == 9 and await total(bench) == len(good)
+
+    await until(sorted_out, what="five failed, four waiting behind them, the good ones applied")
+    found = await letters(bench)
+    assert {letter.reason for letter in found if letter.state == "failed"} == {
+        "ValueError",
+        "wrong-schema",
+        "unknown-type",
+        "not-a-cloudevent",
+    }
+    assert {letter.case_id for letter in found if letter.state == "waiting"} == {raises, malformed, unknown, wrong}
+
+    ran.append("mended")
+    await ask(bench, "retry")
+
+    async def mended() -> bool:
+        return (await counted(bench.engine)).get(raises) == 2 and not await letters(bench, "retry")
+
+    await until(mended, what="the retried case is up to date, the waiting event included, the others failed again")
+    states = {(letter.case_id, letter.sequence): letter.state for letter in await letters(bench)}
+    assert states[raises, 1] == states[raises, 2] == "applied"
+    assert states[malformed, 1] == "failed"
+    await ask(bench, "discard")
+
+    async def settled() -> bool:
+        return await letters(bench, *dead_letters.OPEN_STATES) == []
+
+    await until(settled, what="nothing is open after discarding")
+    counts = await counted(bench.engine)
+    assert [counts[case] for case in (malformed, unknown, wrong)] == [1, 1, 1]
+    announced = await bench_dead_letter_topic(bench)
+    assert announced == 9
+
+
+async def bench_dead_letter_topic(bench: Bench) -> int:
+    async with bench.engine.connect() as connection:
+        result = await connection.execute(sa.text("SELECT count(*) FROM outbox WHERE topic = 'dead-letters'"))
+        return int(result.scalar_one())
+
+
+async def test_a_bad_row_is_found_among_good_ones(bench: Bench) -> None:
+    """The database refuses one state of the batch: only its event is set aside."""
+    async with bench.engine.begin() as connection:
+        await connection.execute(sa.text("ALTER TABLE entries ADD CONSTRAINT few CHECK (bodies < 2)"))
+    cases = [uuid4() for _ in range(30)]
+    twice = cases[7]
+    await bench.send([(case, 1, request()) for case in cases] + [(twice, 2, request()), (twice, 3, request())])
+    bench.worker(handler())
+
+    async def done() -> bool:
+        return len(await letters(bench)) == 2 and await total(bench) == 30
+
+    await until(done, what="one failed, one behind it, all others applied")
+    found = {(letter.case_id, letter.sequence): letter.state for letter in await letters(bench)}
+    assert found == {(twice, 2): "failed", (twice, 3): "waiting"}
+
+
+async def test_a_command_from_another_replica_is_relayed_by_the_owner(bench: Bench) -> None:
+    case = uuid4()
+    bench.worker(handler())
+    await bench.send([(case, 1, request())])
+    aggregates = Aggregates(entries(), partitions=PARTITIONS)
+
+    async def known() -> bool:
+        return case in await counted(bench.engine)
+
+    await until(known, what="the case exists")
+    commands = Commands(bench.engine, aggregates, None)
+    executed = await commands.execute(
+        case, lambda entry, moment: ledger.receive(entry, request(), moment), expected_version=1
+    )
+    assert executed.version == 2
+
+    async def relayed() -> bool:
+        return case_sequences(await bench.published()) == {case: [1, 2]}
+
+    await until(relayed, what="the owner relayed the command's event")
+
+
+async def test_a_topic_made_anew_is_rebuilt_and_read_from_its_beginning(bench: Bench) -> None:
+    cases = [uuid4() for _ in range(10)]
+    worker = bench.worker(handler())
+    await bench.send([(case, 1, request()) for case in cases])
+
+    async def relayed() -> bool:
+        return len(await bench.published()) == 10
+
+    await until(relayed, what="relayed")
+    await worker.stop()
+    await _make_anew(bench)
+    bench.worker(handler())
+    await bench.send([(case, 2, request()) for case in cases])
+    await until(lambda: _all_twice(bench, cases), what="old events rebuilt, new ones read from offset 0")
+    assert await letters(bench) == []
+
+
+async def _all_twice(bench: Bench, cases: list[UUID]) -> bool:
+    return case_sequences(await bench.published()) == {case: [1, 2] for case in cases}
+
+
+async def _make_anew(bench: Bench) -> None:
+    from aiokafka.admin import AIOKafkaAdminClient
+
+    admin = AIOKafkaAdminClient(bootstrap_servers=bench.kafka.bootstrap)
+    await admin.start()
+    try:
+        await admin.delete_topics(list(bench.topics.all()))
+
+        async def gone() -> bool:
+            return not set(bench.topics.all()) & set(await admin.list_topics())
+
+        await until(gone, what="topics deleted")
+    finally:
+        await admin.close()
+    await bench.create_topics()
+
+
+async def test_two_batches_of_one_partition_can_not_both_commit(bench: Bench) -> None:
+    from shared.bus.batch import BatchApplier
+    from shared.bus.progress import FencedError, begin_offset
+
+    topic_id = uuid4()
+    async with bench.engine.begin() as connection:
+        await begin_offset(connection, "routing", ("t", 0), topic_id, 0)
+    applier = BatchApplier(bench.engine, "routing", handler())
+    results = await asyncio.gather(
+        *(applier.apply([], {("t", 0): (0, 5)}, {"t": topic_id}) for _ in range(2)), return_exceptions=True
+    )
+    assert sum(isinstance(result, FencedError) for result in results) == 1

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from services.console import panels
+from services.console.domain.figures import Counted, Live, Minute, OpenCases, Surveyed
+from services.console.domain.happenings import Happening
+from services.console.domain.language import Language, knows
+from services.console.domain.names import Names
+from services.console.domain.platform import ServiceHealth, ServiceState
+from services.console.domain.reading import Freshness, Reading, Trouble
+from services.console.domain.snapshot import Snapshot
+from services.console.panels import PARTS, Panels
+
+NOW = datetime(2026, 3, 2, 9, 0, 30, tzinfo=UTC)
+OPENED = Happening(type="minsheng.case.opened.v1", time=NOW, case_id="c", family="wechat", kind="help", urgent=True)
+TEMPLATES = Path(panels.__file__).parent / "templates"
+
+
+def snapshot(age: float = 0, **changes: object) -> Snapshot:
+    at = NOW - timedelta(seconds=age)
+    values: dict[str, object] = {
+        "families": Reading((Counted(family="wechat", received=1234, resolved=1000, in_time=999, overdue=2),), at),
+        "districts": Reading((Counted(district="d1", received=1234),), at),
+        "satisfaction": Reading((Surveyed(answered=2000, satisfied_count=1999),), at),
+        "units": Reading((Surveyed(unit="u1", answered=3, satisfied_count=2),), at),
+        "open": Reading((OpenCases(state="assigned", cases=7),), at),
+        "live": Reading(Live(per_minute=(Minute(minute=NOW, requests=4),), rate_per_minute=4), at),
+        "recent": Reading((OPENED,), at),
+        "services": (ServiceHealth("intake", ServiceState.READY),),
+        "names": Names(districts={"d1": "临江区"}, units={"u1": "临江分局"}, families={"wechat": "微信公众号"}),
+    }
+    return Snapshot(NOW, **(values | changes))  # type: ignore[arg-type]
+
+
+def text(html: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)).strip()
+
+
+def test_figures_are_grouped_and_shares_are_never_rounded_up_to_all() -> None:
+    tiles = text(Panels().render(snapshot(), Language.CHINESE).parts["tiles"])
+    assert "今日受理 1,234" in tiles
+    assert "今日按时办结率 99.9% 999 / 1,000 件" in tiles
+    assert "今日回访满意率 99.9% 2,000 件已答复" in tiles
+    assert "待办 7" in tiles
+    assert "超期 2 件" in tiles
+
+
+def test_codes_are_shown_by_their_names() -> None:
+    parts = Panels().render(snapshot(), Language.CHINESE).parts
+    assert text(parts["events"]) == "09:00:30 生成工单 紧急 微信公众号·求助"
+    assert text(parts["units"]) == "临江分局 66.6% 样本少 3 答复"
+    assert "临江区 1,234" in text(parts["groups"])
+    assert text(parts["services"]) == "平台状态 受理 正常"
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("state", Freshness)
+@pytest.mark.parametrize("trouble", [*Trouble])
+def test_every_part_has_something_to_say_in_every_state(language: Language, state: Freshness, trouble: Trouble) -> None:
+    made = {
+        Freshness.FRESH: snapshot(),
+        Freshness.STALE: snapshot(age=60),
+        Freshness.LOADING: Snapshot(NOW, services=(ServiceHealth("intake", ServiceState.CHECKING),)),
+        Freshness.ABSENT: Snapshot(
+            NOW,
+            families=Reading(trouble=trouble),
+            districts=Reading(trouble=trouble),
+            satisfaction=Reading(trouble=trouble),
+            units=Reading(trouble=trouble),
+            open=Reading(trouble=trouble),
+            live=Reading(trouble=trouble),
+            recent=Reading(trouble=trouble),
+            services=(ServiceHealth("intake", ServiceState.NOT_READY, ("relay",)),),
+        ),
+    }[state]
+    assert made.freshness is state
+    parts = Panels().render(made, language).parts
+    assert set(parts) == set(PARTS)
+    for name in set(PARTS) - {"banner", "minutes-over"}:
+        assert text(parts[name]), name
+
+
+def test_the_page_is_as_bad_as_its_worst_part() -> None:
+    assert snapshot(live=Reading[Live]().failed(Trouble.FAILING)).freshness is Freshness.ABSENT
+    stale = snapshot(open=Reading((OpenCases(state="assigned", cases=7),), NOW - timedelta(minutes=3)))
+    assert stale.freshness is Freshness.STALE
+    status = text(Panels().render(stale, Language.CHINESE).parts["status"])
+    assert status == "数据停滞 数据停于 08:57:30"
+
+
+def test_a_passing_failure_raises_no_alarm() -> None:
+    made = snapshot(open=Reading((OpenCases(state="assigned", cases=7),), NOW).failed(Trouble.FAILING))
+    assert made.trouble is None
+    assert Panels().render(made, Language.CHINESE).parts["banner"] == ""
+
+
+@pytest.mark.parametrize("state", ServiceState)
+def test_a_service_that_is_not_well_is_named_in_the_banner(state: ServiceState) -> None:
+    made = snapshot(services=(ServiceHealth("routing", state, ("relay",)),))
+    parts = Panels().render(made, Language.CHINESE).parts
+    well = state in (ServiceState.READY, ServiceState.CHECKING)
+    assert ("分派" in text(parts["banner"]) and "relay" in parts["banner"]) is not well
+    assert text(parts["services"]).startswith("平台状态 分派 ")
+
+
+def test_yesterdays_event_says_its_day() -> None:
+    event = Happening(type="minsheng.case.opened.v1", time=NOW - timedelta(days=1), case_id="c")
+    parts = Panels().render(snapshot(recent=Reading((event,), NOW)), Language.CHINESE).parts
+    assert text(parts["events"]) == "03-01 09:00 生成工单 待分类"
+
+
+def test_an_answer_can_not_become_markup() -> None:
+    event = Happening(type="minsheng.case.opened.v1", time=NOW, case_id="c", district='"><script>x</script>')
+    html = Panels().render(snapshot(recent=Reading((event,), NOW)), Language.CHINESE).parts["events"]
+    assert "<script" not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_one_snapshot_is_rendered_once_for_each_language() -> None:
+    renders, made = Panels(), snapshot()
+    assert renders.render(made, Language.CHINESE) is renders.render(made, Language.CHINESE)
+    assert renders.render(made, Language.ENGLISH) is not renders.render(made, Language.CHINESE)
+    assert renders.render(snapshot(), Language.CHINESE) is not renders.render(made, Language.CHINESE)
+
+
+def test_every_text_that_a_template_names_is_there() -> None:
+    named = {
+        key
+        for template in TEMPLATES.glob("*.html")
+        for key in re.findall(r"\bt\('([a-z0-9-]+)'[,)]", template.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 30
+    assert [key for key in sorted(named) if not knows(key)] == []
