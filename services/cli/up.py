@@ -137,7 +137,8 @@ async def _serve(chosen: Chosen, settings: Settings, supervisor: Supervisor, sto
     for program in programs:
         supervisor.start(program)
     if chosen.simulate:
-        supervisor.start(Program("simulator", ("simulate", "--rate", str(chosen.rate))))
+        # Nothing is neglected: deadlines are days away, and whoever tries the platform out wants to see each case end.
+        supervisor.start(Program("simulator", ("simulate", "--rate", str(chosen.rate), "--neglect", "0")))
     told_to_stop = asyncio.create_task(stopping.wait())
     waiting = asyncio.create_task(supervisor.until_ready(programs, chosen.timeout))
     await asyncio.wait((told_to_stop, waiting), return_when=asyncio.FIRST_COMPLETED)

@@ -51,6 +51,8 @@ class Options:
     """How long officers and citizens go on after the last request, in seconds."""
     speed: float = 3_600.0
     """How many times faster than people officers and citizens are."""
+    neglect: float = 0.01
+    """Share of steps that officers leave until the case's deadline has passed."""
     channels: bool = True
     officers: bool = True
     carrier: bool = True
@@ -137,6 +139,7 @@ class Simulation:
                 self._script.officers,
                 routing=options.routing,
                 followup=options.followup,
+                neglect=options.neglect,
                 stop=self.stop,
                 **common,
             )

@@ -69,6 +69,9 @@ def simulate(
     speed: Annotated[float, typer.Option(min=0.01, help="How much faster than people officers and citizens are.")] = (
         3_600.0
     ),
+    neglect: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of steps that officers leave until the deadline has passed.")
+    ] = 0.01,
     intake: Annotated[str | None, typer.Option(help="Intake's address. Default: its port here.")] = None,
     routing: Annotated[str | None, typer.Option(help="Routing's address.")] = None,
     followup: Annotated[str | None, typer.Option(help="Follow-up's address.")] = None,
@@ -111,6 +114,7 @@ def simulate(
             seconds=None if minutes is None else minutes * 60,
             linger=linger * 60,
             speed=speed,
+            neglect=neglect,
             channels=channels,
             officers=officers,
             carrier=carrier,

@@ -30,7 +30,8 @@ _REST_SECONDS = 30.0
 
 
 class Officers:
-    """All officers of the bureau. `speed` is how many times faster than people they are.
+    """All officers of the bureau. `speed` is how many times faster than people they are, `neglect` the share of steps
+    that they leave until the deadline has passed.
 
     `in_hand` bounds how many cases they look after at once, `hands` how many do something at the same moment: what
     exceeds it waits at routing, as it would with people.
@@ -46,6 +47,7 @@ class Officers:
         followup: str,
         seed: int,
         speed: float,
+        neglect: float,
         tally: Tally,
         stop: Stop,
         in_hand: int = 5_000,
@@ -58,6 +60,7 @@ class Officers:
         self._followups_url = f"{followup}/v1/followups"
         self._seed = seed
         self._speed = speed
+        self._neglect = neglect
         self._tally = tally
         self._stop = stop
         self._capacity = in_hand
@@ -109,7 +112,7 @@ class Officers:
     async def _work_through(self, case: dict[str, Any]) -> None:
         """One step after the other, until it isn't the officer's turn any more."""
         while True:
-            work = next_work(self._seed, case["case_id"], case["state"], case["round"], self._notes)
+            work = self._next(case)
             if work is None or await self._stop.pause(self._delay(case, work)):
                 return
             async with self._hands:
@@ -129,6 +132,10 @@ class Officers:
             self._left(case)
             if work.step is Step.UNDERSTOOD:
                 return
+
+    def _next(self, case: dict[str, Any]) -> Work | None:
+        case_id, state = case["case_id"], case["state"]
+        return next_work(self._seed, case_id, state, case["round"], self._notes, neglect=self._neglect)
 
     def _left(self, case: dict[str, Any]) -> None:
         self._seen.pop(case["case_id"], None)

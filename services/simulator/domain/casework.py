@@ -9,8 +9,6 @@ from services.simulator.domain.matters import OfficerNotes
 from services.simulator.domain.randomness import around, split
 from shared.events.words import ContactMethod
 
-NEGLECTED = 0.01
-"""Share of cases that lie until their deadline has passed."""
 UNDERSTANDING_ROUND = 3
 """From this round on, a dissatisfied citizen gets a visit and an explanation instead of one more rectification."""
 
@@ -39,8 +37,18 @@ class Work:
     """The officer lets the case lie until its deadline has passed."""
 
 
-def next_work(seed: int, case_id: str, state: str, round: int, notes: OfficerNotes) -> Work | None:  # noqa: A002
+def next_work(
+    seed: int,
+    case_id: str,
+    state: str,
+    round: int,  # noqa: A002
+    notes: OfficerNotes,
+    *,
+    neglect: float,
+) -> Work | None:
     """What is to be done in a case in `state` and round `round` (from 1); None where it isn't the officer's turn.
+
+    `neglect` is the share of steps (0 to 1) that are left until the case's deadline has passed.
 
     Drawn for (case, state, round) alone: officers who start anew go on as they would have.
     """
@@ -55,7 +63,7 @@ def next_work(seed: int, case_id: str, state: str, round: int, notes: OfficerNot
         content = {"result": rng.choice(notes.rectifications if round > 1 else notes.results)}
     elif step is Step.UNDERSTOOD:
         content = {"visit": rng.random() < 0.7, "note": rng.choice(notes.understood)}
-    neglected = step in (Step.ACCEPT, Step.RESOLVE) and rng.random() < NEGLECTED
+    neglected = step in (Step.ACCEPT, Step.RESOLVE) and rng.random() < neglect
     return Work(step, around(rng, _MEDIANS[step.value]), content, neglected)
 
 
