@@ -185,7 +185,7 @@ class BatchConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 await self._apply_until_done(fetched)
             if self._retries is not None and self._positions:
                 async with self._busy:
-                    await self._retries.work({tp.partition for tp in self._positions}, self._ids, self._relay)
+                    await self._retries.work(self._places(), self._ids, self._relay)
             now = time.monotonic()
             if now >= tell_kafka:
                 tell_kafka = now + KAFKA_COMMIT_SECONDS
@@ -193,6 +193,9 @@ class BatchConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             if now >= check_identity:
                 check_identity = now + IDENTITY_SECONDS
                 await self._check_identity()
+
+    def _places(self) -> dict[Place, int]:
+        return {(tp.topic, tp.partition): position for tp, position in self._positions.items()}
 
     def _seek_back(self, consumer: AIOKafkaConsumer, fetched: Collection[TopicPartition]) -> None:
         """Drop what was read across a new assignment: it may not begin at the stored offset."""

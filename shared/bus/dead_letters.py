@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.bus.admission import Held, Record
-from shared.bus.envelope import UndecodableError, decode
+from shared.bus.envelope import Headers, UndecodableError, decode
 from shared.events.topics import DEAD_LETTERS
 from shared.store.outbox import OutboxRow
 
@@ -31,7 +31,7 @@ ANNOUNCED = "minsheng.dead-letter.v1"
 NO_CASE = UUID(int=0)
 """Subject of the announcement of a record that names no case."""
 LARGEST_COPY = 500_000
-"""Bytes of a record's value that its announcement repeats; the table has all of it."""
+"""Bytes of a record's headers and value together that its announcement repeats; the table has all of a record."""
 DETAIL_LIMIT = 4_000
 """Characters of trace kept with a dead letter."""
 
@@ -55,7 +55,7 @@ _INSERT = sa.text(
 _COLUMNS = 'id, topic, partition, "offset", source, type, case_id, sequence, key, value, headers, state, reason, detail'
 _ASKED = sa.text(
     """
-    SELECT case_id, min(id) FROM dead_letters
+    SELECT case_id, min(id), min(partition) FROM dead_letters
     WHERE consumer = :consumer AND partition = ANY(CAST(:partitions AS int[])) AND state IN ('retry', 'discard')
     GROUP BY case_id, CASE WHEN case_id IS NULL THEN id END ORDER BY 2 LIMIT :limit
     """
@@ -120,7 +120,7 @@ async def store(
             "headers": [_headers_json(letter.record.headers) for letter in held],
             "state": [letter.state for letter in held],
             "reason": [letter.reason for letter in held],
-            "detail": [letter.detail[:DETAIL_LIMIT] for letter in held],
+            "detail": [_kept(letter.detail) for letter in held],
         },
     )
     places = {(row[1], row[2], row[3]): row[0] for row in result}
@@ -133,19 +133,23 @@ async def store(
 
 
 def _announcement(letter_id: int, consumer: str, held: Held, now: datetime) -> OutboxRow:
-    """What the topic of dead letters carries: where and why, and the record as it came."""
+    """What the topic of dead letters carries: where and why, and the record as it came, or its beginning."""
     record, identity = held.record, held.record.identity
+    header_bytes = sum(len(name) + len(value or b"") for name, value in record.headers)
+    room = LARGEST_COPY - header_bytes
     told = {
         "letter": letter_id,
         "consumer": consumer,
         "state": held.state,
         "reason": held.reason,
-        "detail": held.detail[:DETAIL_LIMIT],
+        "detail": _kept(held.detail),
         "topic": record.topic,
         "partition": record.partition,
         "offset": record.offset,
-        "headers": [[name, base64.b64encode(value or b"").decode()] for name, value in record.headers],
-        "value": None if record.value is None else base64.b64encode(record.value[:LARGEST_COPY]).decode(),
+        # A record may be as large as the broker takes; what tells of it must be taken, too.
+        "headers": _written(record.headers) if room >= 0 else [],
+        "value": None if record.value is None else base64.b64encode(record.value[: max(0, room)]).decode(),
+        "complete": len(record.value or b"") <= room,
     }
     return OutboxRow(
         topic=DEAD_LETTERS,
@@ -167,10 +171,13 @@ async def retry_filled(connection: AsyncConnection, consumer: str, cases: Collec
 
 async def asked(
     connection: AsyncConnection, consumer: str, partitions: Collection[int], limit: int = 100
-) -> list[tuple[UUID | None, int]]:
-    """Cases (or, where a record names no case, single letters) for which an operator asked for something."""
+) -> list[tuple[UUID | None, int, int]]:
+    """Cases (or, where a record names no case, single letters) for which an operator asked for something.
+
+    Each with its oldest letter and its partition.
+    """
     rows = await connection.execute(_ASKED, {"consumer": consumer, "partitions": sorted(partitions), "limit": limit})
-    return [(row[0], row[1]) for row in rows]
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 async def open_letters(
@@ -194,14 +201,27 @@ async def settle(
             "id": letter_id,
             "state": state,
             "reason": reason,
-            "detail": None if detail is None else detail[:DETAIL_LIMIT],
+            "detail": None if detail is None else _kept(detail),
             "attempt": 1 if state in ("failed", "applied") else 0,
         },
     )
 
 
-def _headers_json(headers: Iterable[tuple[str, bytes]]) -> str:
-    return json.dumps([[name, base64.b64encode(value or b"").decode()] for name, value in headers])
+def _written(headers: Headers) -> list[list[str]]:
+    return [[_without_nul(name), base64.b64encode(value or b"").decode()] for name, value in headers]
+
+
+def _headers_json(headers: Headers) -> str:
+    return json.dumps(_written(headers))
+
+
+def _without_nul(text: str) -> str:
+    # The database's text and JSON take every character but this one.
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _kept(detail: str) -> str:
+    return _without_nul(detail)[:DETAIL_LIMIT]
 
 
 def _letter(row: Any) -> Letter:

@@ -57,7 +57,13 @@ class Kernel:
         return Aggregates(table, partitions=self.settings.partitions, effects=effects)
 
     def consumer(self, handler: Handler, reads: Sequence[str], *, name: str | None = None) -> BatchConsumer:
-        """The service's main consumer: reads logical topics, and owns the relaying of the partitions it is given."""
+        """The service's main consumer: reads logical topics, and owns the relaying of the partitions it is given.
+
+        A service has one: cursors say what its database has seen of a case, so that a second consumer there would skip
+        what the first one had applied. Raises `ValueError` when asked for another.
+        """
+        if self.consumers:
+            raise ValueError(f"{self.service} has a consumer already; read all its topics with that one.")
         consumer = BatchConsumer(
             name=name or self.service,
             group=f"{self.settings.topic_prefix}-{name or self.service}",

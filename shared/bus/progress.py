@@ -57,6 +57,19 @@ _MOVE = sa.text(
       AND offsets.next_offset = moved.read_offset AND offsets.topic_id = moved.topic_id
     """
 )
+_HOLD = sa.text(
+    """
+    SELECT count(*) FROM (
+        SELECT 1 FROM offsets JOIN unnest(
+            CAST(:topics AS text[]), CAST(:partitions AS int[]), CAST(:read AS bigint[]), CAST(:ids AS uuid[])
+        ) AS held(topic, partition, read_offset, topic_id)
+        ON offsets.topic = held.topic AND offsets.partition = held.partition
+          AND offsets.next_offset = held.read_offset AND offsets.topic_id = held.topic_id
+        WHERE offsets.consumer = :consumer
+        FOR UPDATE OF offsets
+    ) AS still
+    """
+)
 _CURSORS = sa.text(
     f"""
     SELECT case_id, source, sequence, NULL FROM cursors WHERE case_id = ANY(CAST(:cases AS uuid[]))
@@ -122,6 +135,27 @@ async def move_offsets(
     )
     if result.rowcount != len(moves):
         raise FencedError(len(moves) - result.rowcount, len(moves))
+
+
+async def hold_offsets(
+    connection: AsyncConnection, consumer: str, positions: Mapping[Place, int], topic_ids: Mapping[str, UUID]
+) -> None:
+    """Keep every other worker from moving these partitions until the transaction ends.
+
+    Raises `FencedError` where one has moved them past `positions` already.
+    """
+    held = await connection.scalar(
+        _HOLD,
+        {
+            "consumer": consumer,
+            "topics": [topic for topic, _ in positions],
+            "partitions": [partition for _, partition in positions],
+            "read": list(positions.values()),
+            "ids": [topic_ids[topic] for topic, _ in positions],
+        },
+    )
+    if held != len(positions):
+        raise FencedError(len(positions) - int(held or 0), len(positions))
 
 
 async def load_cursors(

@@ -8,6 +8,7 @@ a case may have holes here, where an event was withheld.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
@@ -65,7 +66,7 @@ def public_record(record: Record, topics: Mapping[str, str]) -> Outgoing | None:
             time=received.time,
             traceparent=received.traceparent,
         ),
-        timestamp=int(received.time.timestamp() * 1000),
+        timestamp=int(min(received.time.timestamp(), time.time()) * 1000),
     )
 
 

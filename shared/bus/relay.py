@@ -285,7 +285,8 @@ class Relay:
                 time=row.time,
                 traceparent=row.traceparent,
             ),
-            timestamp=int(row.time.timestamp() * 1000),
+            # The broker refuses a record stamped well ahead of its clock, for ever; `ce_time` says when it was decided.
+            timestamp=int(min(row.time.timestamp(), time.time()) * 1000),
         )
 
     async def _look(self, connection: asyncpg.Connection) -> None:

@@ -1,11 +1,12 @@
 """Doing what an operator asked of dead letters: by the worker that owns the partition, between two batches.
 
-Only the owner applies events of a case, so that none can slip in between the letters and what comes after them.
+Only the owner applies events of a case, and holds the offsets of its partition meanwhile, so that none can slip in
+between the letters and what comes after them: neither here nor at a worker to which the partition has gone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import structlog
@@ -15,7 +16,7 @@ from shared.bus import dead_letters
 from shared.bus.batch import describe
 from shared.bus.dead_letters import Letter
 from shared.bus.handlers import Handler
-from shared.bus.progress import load_cursors, save_cursors
+from shared.bus.progress import Place, hold_offsets, load_cursors, save_cursors
 from shared.bus.relay import Relay
 from shared.store import outbox
 from shared.store.engine import is_transient
@@ -37,8 +38,12 @@ class Retries:
         """Look for work before the next batch."""
         self._wanted = True
 
-    async def work(self, partitions: Collection[int], topic_ids: Mapping[str, UUID], relay: Relay | None) -> None:
-        """Work off all that is asked for on these partitions, a transaction for each case."""
+    async def work(self, positions: Mapping[Place, int], topic_ids: Mapping[str, UUID], relay: Relay | None) -> None:
+        """Work off all that is asked for on the partitions of `positions`, a transaction for each case.
+
+        Raises `FencedError` where another worker has read on from there: nothing of that case has happened then.
+        """
+        partitions = {partition for _, partition in positions}
         while self._wanted:
             # Before the question: who asks while it is being answered must be heard.
             self._wanted = False
@@ -47,8 +52,10 @@ class Retries:
             if not asked:
                 return
             self._wanted = True
-            for case_id, letter_id in asked:
+            for case_id, letter_id, partition in asked:
+                mine = {place: offset for place, offset in positions.items() if place[1] == partition}
                 async with self._engine.begin() as connection:
+                    await hold_offsets(connection, self._consumer, mine, topic_ids)
                     rows = await self._work_case(connection, case_id, letter_id)
                 if relay is not None:
                     relay.committed(rows)

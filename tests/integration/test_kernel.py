@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
 
 from shared.bus import dead_letters
+from shared.bus.batch import BatchApplier
 from shared.bus.commands import Commands
 from shared.bus.handlers import AggregateHandler, Aggregates, Reaction
+from shared.bus.partitioning import partition_of
+from shared.bus.progress import FencedError, begin_offset, load_offsets
+from shared.bus.retries import Retries
 from shared.events.base import Event
 from shared.events.request import RequestReceived
 from shared.store.migration import migrate
@@ -190,6 +195,66 @@ async def bench_dead_letter_topic(bench: Bench) -> int:
         return int(result.scalar_one())
 
 
+async def test_records_that_no_column_could_hold_stop_nobody(bench: Bench) -> None:
+    good = [uuid4() for _ in range(10)]
+    bench.worker(handler())
+    # The client sends headers without a value, too, whatever its type says.
+    strange: list[dict[str, Any]] = [
+        {"ce_sequence": b"9" * 12},
+        {"ce_source": b"/minsheng/\0"},
+        {"ce_source": None},
+        {"ce_type": b"minsheng.\0"},
+        {"ce_time": b"0001-01-01T00:00:00+14:00"},
+        {"\0": b"\0"},
+    ]
+    records = []
+    for changed in strange:
+        record = bench.outgoing(uuid4(), 1, request(), value=b"broken")
+        headers = dict(record.headers) | changed
+        records.append(record._replace(headers=list(headers.items())))
+    # As large as the broker takes it: what tells of it is larger than the record, and must be taken as well.
+    records.append(bench.outgoing(uuid4(), 1, request(), value=b"{" * 900_000))
+    large = bench.outgoing(uuid4(), 1, request(), value=b"broken")
+    records.append(large._replace(headers=[*large.headers, ("x", b"y" * 900_000)]))
+    for record in records:
+        await bench.publisher.publish([record])
+    await bench.send([(case, 1, request()) for case in good])
+
+    async def sorted_out() -> bool:
+        return len(await letters(bench, "failed")) == len(records) and await total(bench) == len(good)
+
+    await until(sorted_out, what="the strange ones are set aside, the good ones applied")
+    await until(lambda: _nothing_pending(bench), what="every dead letter is told of on its topic")
+
+
+async def _nothing_pending(bench: Bench) -> bool:
+    async with bench.engine.connect() as connection:
+        return bool(await connection.scalar(sa.text("SELECT count(*) = 0 FROM outbox_pending")))
+
+
+async def test_a_retry_by_a_worker_that_lost_the_partition_is_fenced(bench: Bench) -> None:
+    case = uuid4()
+    worker = bench.worker(handler())
+    await bench.send([(case, 1, request("boom"))])
+
+    async def failed() -> bool:
+        return len(await letters(bench, "failed")) == 1
+
+    await until(failed, what="set aside")
+    await worker.stop()
+    place = (bench.topics.internal("requests"), partition_of(case, PARTITIONS))
+    async with bench.engine.begin() as connection:
+        stored = (await load_offsets(connection, "routing", [place]))[place]
+        await dead_letters.ask(connection, "discard", None)
+    retries = Retries(bench.engine, "routing", handler())
+    ids = {place[0]: stored.topic_id}
+    with pytest.raises(FencedError):
+        await retries.work({place: stored.next_offset - 1}, ids, None)
+    assert [letter.state for letter in await letters(bench)] == ["discard"]
+    await retries.work({place: stored.next_offset}, ids, None)
+    assert [letter.state for letter in await letters(bench)] == ["discarded"]
+
+
 async def test_a_bad_row_is_found_among_good_ones(bench: Bench) -> None:
     """The database refuses one state of the batch: only its event is set aside."""
     async with bench.engine.begin() as connection:
@@ -268,9 +333,6 @@ async def _make_anew(bench: Bench) -> None:
 
 
 async def test_two_batches_of_one_partition_can_not_both_commit(bench: Bench) -> None:
-    from shared.bus.batch import BatchApplier
-    from shared.bus.progress import FencedError, begin_offset
-
     topic_id = uuid4()
     async with bench.engine.begin() as connection:
         await begin_offset(connection, "routing", ("t", 0), topic_id, 0)
