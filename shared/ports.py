@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import socket
+from pathlib import Path
+
+_LOWEST = 10_240
+_ATTEMPTS = 50
+_OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_USUAL_OUTGOING = 32_768
 
 
 class PortTakenError(RuntimeError):
@@ -35,7 +42,20 @@ def pick(wanted: int, what: str, *, remedy: str, host: str = "127.0.0.1") -> int
         if not is_free(wanted, host):
             raise PortTakenError(wanted, what, remedy)
         return wanted
+    # Below those that the system gives to outgoing connections: while a server is away for a moment, a client that
+    # tries to reach it could be given the server's own port, connect to itself, and keep the server out.
+    below = range(_LOWEST, _first_outgoing())
+    for port in random.sample(below, min(_ATTEMPTS, len(below))):
+        if is_free(port, host):
+            return port
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-    return port
+        given: int = probe.getsockname()[1]
+    return given
+
+
+def _first_outgoing() -> int:
+    try:
+        return int(_OUTGOING.read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return _USUAL_OUTGOING

@@ -39,6 +39,18 @@ def test_zero_gives_a_port_that_can_be_listened_on() -> None:
         assert not ports.is_free(port)
 
 
+def test_zero_gives_no_port_that_an_outgoing_connection_could_have() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+        # What the system hands out by itself begins above every port that is picked.
+        lowest = min(server.getsockname()[1], client.getsockname()[1])
+    assert all(ports.pick(0, "the bus", remedy="move it") < lowest for _ in range(200))
+
+
+def test_without_room_below_the_outgoing_ones_any_free_port_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "_first_outgoing", lambda: 1_024)
+    assert ports.is_free(ports.pick(0, "the bus", remedy="move it"))
+
+
 def test_a_connection_in_time_wait_does_not_make_a_port_taken(listener: socket.socket) -> None:
     port = listener.getsockname()[1]
     with socket.create_connection(("127.0.0.1", port)) as client:
