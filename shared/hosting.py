@@ -23,17 +23,20 @@ from fastapi import FastAPI
 from shared.bus.backoff import Backoff
 from shared.bus.consumer import BatchConsumer
 from shared.bus.kernel import Kernel
+from shared.bus.watch import Watch
 from shared.settings import Settings
 from shared.store import retention
 from shared.store.engine import is_transient
-from shared.store.migration import missing_revisions
-from shared.telemetry import logging
+from shared.store.revisions import missing_revisions
+from shared.telemetry import logging, tracing
 from shared.web.health import Need, Readiness
 from shared.web.server import HttpServer
 
 log = structlog.get_logger(__name__)
 
 RETENTION_SECONDS = 600.0
+WATCH_SECONDS = 10.0
+"""Between two looks at what stands still, and at what is ready, for the metrics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,7 @@ class EventService(mode.Service):  # type: ignore[misc]
         self._server: HttpServer | None = None
         self._closing: tuple[Callable[[], Awaitable[None]], ...] = ()
         self._ending = False
+        self._end_tracing: Callable[[], None] = lambda: None
 
     @abstractmethod
     def wire(self, kernel: Kernel) -> Wiring:
@@ -115,6 +119,9 @@ class EventService(mode.Service):  # type: ignore[misc]
     async def on_start(self) -> None:
         """Start relay, consumers, timers and HTTP, in this order. Needs neither database nor broker to be there yet."""
         logging.configure(self.service, self.settings.log_level)
+        self._end_tracing = tracing.configure(
+            self.service, self.settings.otlp_endpoint, ratio=self.settings.trace_ratio
+        )
         self.kernel = kernel = Kernel(self.service, self.settings, emits=self.emits)
         wiring = self.wire(kernel)
         self._closing = wiring.closing
@@ -124,7 +131,13 @@ class EventService(mode.Service):  # type: ignore[misc]
         for consumer in kernel.consumers:
             self.readiness.add(f"consumer-{consumer.name}", partial(_trouble_of, consumer), need=Need.TO_START)
             self._tasks.append(asyncio.create_task(consumer.run(), name=f"consumer-{consumer.name}"))
-        for timer in (*wiring.timers, Every(RETENTION_SECONDS, "outbox-retention", self._drop_old_events)):
+        watch = Watch(kernel.engine, kernel.metrics, partitions=self.settings.partitions)
+        for timer in (
+            *wiring.timers,
+            Every(RETENTION_SECONDS, "outbox-retention", self._drop_old_events),
+            Every(WATCH_SECONDS, "watch", watch.look),
+            Every(WATCH_SECONDS, "readiness", self._note_readiness),
+        ):
             self._tasks.append(asyncio.create_task(self._repeat(timer), name=timer.name))
         for task in (*self._tasks, self._relay_task):
             task.add_done_callback(self._ended)
@@ -152,6 +165,8 @@ class EventService(mode.Service):  # type: ignore[misc]
         for close in self._closing:
             await close()
         await self.kernel.close()
+        # It waits for a collector that may be slow.
+        await asyncio.to_thread(self._end_tracing)
         log.info("service_stopped", service=self.service)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -170,7 +185,15 @@ class EventService(mode.Service):  # type: ignore[misc]
         return f"lacks the migrations {', '.join(missing)}: run `minsheng migrate`" if missing else None
 
     async def _drop_old_events(self) -> None:
-        await retention.drop_old_events(self.kernel.engine, self.settings.retention_hours)
+        # A relay that is held up may have to tell all of them again, to a broker set up anew.
+        if self.kernel.relay.trouble is None:
+            await retention.drop_old_events(self.kernel.engine, self.settings.outbox_retention_hours)
+
+    async def _note_readiness(self) -> None:
+        """Show each part as a metric; and know that a part has once been there, though nobody asks `/readyz`."""
+        _, troubles = await self.readiness.verdict()
+        for part, trouble in troubles.items():
+            self.kernel.metrics.part_ready(part).set(trouble is None)
 
     async def _repeat(self, timer: Every) -> None:
         trouble: str | None = None

@@ -7,10 +7,10 @@ import tempfile
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -86,7 +86,6 @@ class Settings(BaseSettings):
     database: DatabaseUrl | None = Field(
         default=None, description="PostgreSQL server; a service's database on it is minsheng_<service>"
     )
-    console_database: DatabaseUrl | None = Field(default=None, description="the console's own database instead")
     intake_database: DatabaseUrl | None = Field(default=None, description="intake's own database instead")
     routing_database: DatabaseUrl | None = Field(default=None, description="routing's own database instead")
     followup_database: DatabaseUrl | None = Field(default=None, description="follow-up's own database instead")
@@ -106,7 +105,10 @@ class Settings(BaseSettings):
     session_timeout_ms: int = Field(
         default=10_000, ge=1_000, le=300_000, description="silence after which a worker loses its partitions"
     )
-    retention_hours: int = Field(default=168, ge=1, description="how long published outbox rows are kept")
+    retention_hours: int = Field(default=168, ge=1, description="how long topics keep events")
+    outbox_retention_hours: int = Field(
+        default=2_160, ge=1, description="how long services keep published events, to tell them again; 90 days"
+    )
     embedded: bool = Field(default=False, description="the bus is the embedded one: no idempotent producers")
 
     sealing_keys: SecretStr | None = None
@@ -123,6 +125,15 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     otlp_endpoint: str | None = Field(default=None, description="OTLP/HTTP collector for traces, http://host:4318")
     trace_ratio: float = Field(default=0.01, ge=0, le=1, description="share of new traces that is exported")
+
+    @model_validator(mode="after")
+    def _outbox_keeps_what_topics_lose(self) -> Self:
+        if self.outbox_retention_hours < self.retention_hours:
+            raise ValueError(
+                f"{variable_of('outbox_retention_hours')} must not be below {variable_of('retention_hours')}: "
+                "what a topic has lost is told again from the outbox"
+            )
+        return self
 
     def port_of(self, service: str) -> int:
         """The HTTP port of a service; 0 means any free one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -10,6 +11,29 @@ import pytest
 from tests.support import chain
 from tests.support.kafka import KafkaServer, running_kafka
 from tests.support.postgres import PostgresServer, running_postgres
+
+FIRST = ("tests/faults/", "tests/e2e/", "tests/benchmarks/", "tests/integration/")
+"""What takes longest is begun first, so that no process is left with it when the others have ended."""
+MOST_PROCESSES = 4
+"""Each has a broker and a database server of its own."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    return min(MOST_PROCESSES, os.cpu_count() or 1)
+
+
+# Before xdist reads the groups.
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what shares fixtures: a module, and the fault tests that share a deployment."""
+    for item in items:
+        shares = "platform" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("platform" if shares else item.path.stem))
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    return next((place for place, folder in enumerate(FIRST) if item.nodeid.startswith(folder)), len(FIRST))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

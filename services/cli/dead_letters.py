@@ -112,7 +112,7 @@ def _ask(action: str, service: str, ids: list[int] | None, everything: bool) -> 
 
 
 Ids = Annotated[list[int] | None, typer.Argument(help="Ids of failed letters, or of those at a hole.")]
-All = Annotated[bool, typer.Option("--all", help="All that failed.")]
+All = Annotated[bool, typer.Option("--all", help="All that failed, and all that wait at a hole.")]
 
 
 @app.command()

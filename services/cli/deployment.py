@@ -11,7 +11,7 @@ from rich.table import Table
 from services.cli.running import fail, out, run
 from shared.bus.admin import Step, TopicAdmin, TopicsRefusedError, WantedTopic, plan, wanted_topics
 from shared.events.topics import TopicNames
-from shared.settings import Settings, new_keys
+from shared.settings import KEY_SETTINGS, Settings, new_keys, variable_of
 from shared.store.migration import migrate as migrate_service
 from shared.web.auth import Role, Staff, channel_key, issue_token
 
@@ -99,6 +99,13 @@ def keys(
 
     Example: minsheng keys >> .env && chmod 600 .env
     """
+    settings = Settings()
+    if present := [variable_of(field) for field in KEY_SETTINGS if getattr(settings, field) is not None]:
+        typer.echo(
+            f"Set here already: {', '.join(present)}. Don't append these lines to the same .env: the last line of a "
+            "name wins, and what the old keys sealed or signed can't be read any more. Put a new key beside the old.",
+            err=True,
+        )
     for name, value in new_keys(kid or f"k{datetime.now(UTC):%Y%m%d}").items():
         out.print(f"{name}={value}", highlight=False, soft_wrap=True)
 

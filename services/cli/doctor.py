@@ -14,7 +14,7 @@ from services.cli.running import out
 from shared.bus.admin import TopicAdmin, plan
 from shared.settings import KEY_SETTINGS, Settings, variable_of
 from shared.store.engine import create_engine
-from shared.store.migration import missing_revisions
+from shared.store.revisions import missing_revisions
 from shared.telemetry.failures import message
 
 Check = Callable[[], Awaitable[str | None]]

@@ -25,7 +25,7 @@ from shared.privacy.keys import KeyRing
 from shared.privacy.pseudonym import pseudonym
 from shared.privacy.sealing import seal
 from shared.store.group_commit import GroupCommit
-from shared.telemetry.tracing import child, current_traceparent
+from shared.telemetry.tracing import carried, current_traceparent
 from shared.web.auth import ChannelScope, wrong_channel
 from shared.web.problems import Problem
 
@@ -125,7 +125,7 @@ class Acceptance:
             fingerprint=fingerprint(self._pseudonyms, form),
             urgent=urgent,
             received_at=now,
-            traceparent=child(current_traceparent()),
+            traceparent=carried(current_traceparent()),
             number=partial(case_number, now.astimezone(self._zone).date()),
             event=partial(self._event, form, channel, case_id, now, urgent),
         )

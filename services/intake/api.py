@@ -37,7 +37,9 @@ _FORM = TypeAdapter(RequestForm)
 _KEYS_KEPT = 4_096
 _READERS = [role for role in Role if role is not Role.AGENCY]
 
-_key = APIKeyHeader(name=HEADER, auto_error=False, description="The channel's key; `minsheng channel-key` prints it.")
+_key = APIKeyHeader(
+    name=HEADER, auto_error=False, description="The channel's key; `minsheng token --channel` prints it."
+)
 _bearer = HTTPBearer(auto_error=False, description="Staff token; `minsheng token` prints one.")
 _staff = require(*_READERS)
 

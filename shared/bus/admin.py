@@ -65,8 +65,8 @@ def plan(wanted: Sequence[WantedTopic], existing: Mapping[str, int]) -> list[Ste
                     topic.name,
                     "refuse",
                     f"has {partitions} partitions, {topic.partitions} are wanted; the number is fixed once events of a "
-                    f"case lie in it: set MINSHENG_PARTITIONS={partitions}, or make a new deployment with another "
-                    "MINSHENG_TOPIC_PREFIX and `minsheng republish` into it",
+                    f"case lie in it: set MINSHENG_PARTITIONS={partitions}, or make a deployment of its own "
+                    "(another MINSHENG_TOPIC_PREFIX, empty databases)",
                 )
             )
     return steps

@@ -18,6 +18,7 @@ from shared.bus.handlers import Handler, Outcome, apply_isolating
 from shared.bus.progress import FencedError, Place, load_cursors, move_offsets, save_cursors
 from shared.store import outbox
 from shared.store.engine import is_transient
+from shared.telemetry.tracing import trace_id
 
 log = structlog.get_logger(__name__)
 
@@ -122,6 +123,7 @@ class BatchApplier:
                 case_id=str(received.case_id),
                 type=received.type,
                 sequence=received.sequence,
+                trace=trace_id(received.traceparent),
                 error=type(error).__name__,
             )
         return Applied(len(fresh) - len(held), verdict.repeated, len(dead), len(filled), rows)

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared.bus.backoff import Backoff
 from shared.bus.batch import Applier, record_of
 from shared.bus.identity import TopicIdentities
+from shared.bus.pace import Pace
 from shared.bus.progress import FencedError, Place, begin_offset, load_offsets
 from shared.bus.relay import Relay
 from shared.bus.retries import Retries
@@ -128,7 +129,7 @@ class BatchConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             heartbeat_interval_ms=max(500, self._session_timeout_ms // 6),
             max_poll_interval_ms=300_000,
             metadata_max_age_ms=30_000,
-            fetch_max_wait_ms=250,
+            fetch_max_wait_ms=100,
             max_partition_fetch_bytes=1024 * 1024,
             request_timeout_ms=max(20_000, self._session_timeout_ms + 5_000),
         )
@@ -141,6 +142,8 @@ class BatchConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._leave(consumer)
             self._consumer = None
             self._joined = False
+            for tp in self._positions:
+                self._metrics.forget_lag(tp.topic, tp.partition)
             self._positions.clear()
             if self._relay is not None:
                 self._relay.want(())
@@ -168,7 +171,9 @@ class BatchConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _consume(self, consumer: AIOKafkaConsumer, backoff: Backoff) -> None:
         check_identity = time.monotonic() + IDENTITY_SECONDS
         tell_kafka = 0.0
+        pace = Pace()
         while True:
+            await pace.begin()
             generation = self._generation
             try:
                 fetched = await consumer.getmany(timeout_ms=IDLE_MS, max_records=self._max_records)

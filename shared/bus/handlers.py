@@ -22,7 +22,7 @@ from shared.events.base import Event
 from shared.store.aggregate import AggregateTable, Stored
 from shared.store.engine import is_transient
 from shared.store.outbox import OutboxRow
-from shared.telemetry.tracing import child
+from shared.telemetry.tracing import SpanKind, carried, is_exported, span, spans
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -115,7 +115,7 @@ class Aggregates(Generic[S]):
         """The outbox rows of a decision on a case whose stored version is `version`."""
         place = partition_of(case_id, self.partitions) if partition is None else partition
         rows = [
-            OutboxRow(event.TOPIC, place, case_id, version + nth, event.TYPE, now, child(traceparent), event.encode())
+            OutboxRow(event.TOPIC, place, case_id, version + nth, event.TYPE, now, carried(traceparent), event.encode())
             for nth, event in enumerate(events, start=1)
         ]
         for row in rows:
@@ -177,23 +177,34 @@ class AggregateHandler(Generic[S]):
                 continue
             stored: Stored[S] = changed.get(case_id) or states.get(case_id) or Stored(None, 0)
             try:
-                decision = self._reactions[type(received.event)](stored.state, received.event, Moment(case_id, now))
-                if decision.refusal is not None:
-                    raise RefusedEventError(f"{decision.refusal.code}: {decision.refusal.reason}")
-                if not decision.events:
-                    continue
-                change = self._aggregates.change(
-                    case_id, stored.version, decision, now, received.traceparent, received.partition
-                )
+                if is_exported(received.traceparent):
+                    with span(received.type, received.traceparent, kind=SpanKind.CONSUMER) as traceparent:
+                        change = self._decide(received, stored, now, traceparent)
+                else:
+                    change = self._decide(received, stored, now, received.traceparent)
             except Exception as error:  # noqa: BLE001 - whatever one event raises is told of that event alone
                 failed.add(case_id)
                 outcome.failures.append((received, error))
+                continue
+            if change is None:
                 continue
             outcome.rows.extend(change.rows)
             changed[case_id] = change.stored
             decided.extend(change.decided)
         await self._aggregates.save(connection, sorted(changed.items()), decided)
         return outcome
+
+    def _decide(
+        self, received: Received, stored: Stored[S], now: datetime, traceparent: str | None
+    ) -> Change[S] | None:
+        """What one event makes of its case; None where nothing comes of it."""
+        case_id = received.case_id
+        decision = self._reactions[type(received.event)](stored.state, received.event, Moment(case_id, now))
+        if decision.refusal is not None:
+            raise RefusedEventError(f"{decision.refusal.code}: {decision.refusal.reason}")
+        if not decision.events:
+            return None
+        return self._aggregates.change(case_id, stored.version, decision, now, traceparent, received.partition)
 
 
 Project = Callable[[Sequence[Received], AsyncConnection], Awaitable[None]]
@@ -209,7 +220,8 @@ class ProjectionHandler:
     async def apply(self, connection: AsyncConnection, events: Sequence[Received]) -> Outcome:
         """A projection either takes the batch or raises; the caller then finds the event at fault."""
         if events:
-            await self._project(events, connection)
+            with spans((received.type, received.traceparent) for received in events):
+                await self._project(events, connection)
         return Outcome()
 
 

@@ -19,6 +19,7 @@ from aiokafka.errors import KafkaError
 from shared.bus import dead_letters
 from shared.bus.backoff import Backoff
 from shared.bus.envelope import headers_of
+from shared.bus.pace import Pace
 from shared.bus.publisher import Outgoing, Publisher
 from shared.events.topics import TopicNames
 from shared.store import outbox
@@ -62,9 +63,6 @@ _REBUILD = """
 _REMEMBER_TOPIC = """
     INSERT INTO relayed_topics (topic, partition, topic_id) VALUES ($1, $2, $3)
     ON CONFLICT (topic, partition) DO UPDATE SET topic_id = EXCLUDED.topic_id
-"""
-_DEPTH = """
-    SELECT count(*), min(id) FROM outbox_pending WHERE partition = ANY($1::int[])
 """
 
 
@@ -172,11 +170,15 @@ class Relay:
         await connection.execute("SET synchronous_commit = off")
         await connection.add_listener(outbox.NOTIFY_CHANNEL, self._on_notify)
         await connection.add_listener(dead_letters.NOTIFY_CHANNEL, self._on_asked)
+        # What was asked while nobody listened.
+        self.on_dead_letters_asked()
+        pace = Pace()
         while True:
+            await pace.begin()
             self._awake.clear()
             await self._adjust(connection)
             published = await self._round(connection)
-            await self._look(connection)
+            await self._look_for_new_topics(connection)
             self.trouble = None
             backoff.reset()
             if published:
@@ -289,20 +291,9 @@ class Relay:
             timestamp=int(min(row.time.timestamp(), time.time()) * 1000),
         )
 
-    async def _look(self, connection: asyncpg.Connection) -> None:
-        """Every few seconds: depth and age of the outbox, and whether a topic was made anew under our feet."""
+    async def _look_for_new_topics(self, connection: asyncpg.Connection) -> None:
+        """Every few seconds: whether a topic was made anew under our feet."""
         if time.monotonic() < self._next_look or not self._held:
             return
         self._next_look = time.monotonic() + 5
-        found = await connection.fetchrow(_DEPTH, sorted(self._held))
-        assert found is not None
-        depth, oldest = found
-        age = 0.0
-        if oldest is not None:
-            seconds = await connection.fetchval(
-                'SELECT extract(epoch FROM now() - "time") FROM outbox WHERE id = $1', oldest
-            )
-            age = max(0.0, float(seconds or 0))
-        self._metrics.outbox_depth.set(depth)
-        self._metrics.outbox_age.set(age)
         await self._rebuild_new_topics(connection, sorted(self._held))

@@ -5,31 +5,25 @@ Both live in one Alembic history with two branches, so that the kernel can grow 
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import asyncpg
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.store.engine import asyncpg_dsn, create_engine
+from shared.store.revisions import KERNEL, folders
 
-KERNEL = Path(__file__).parent / "migrations"
 _LOCK = 0x6D73_6D67
 
 
 def config_for(service: str) -> Config:
     """The Alembic configuration of one service: kernel and service versions side by side; a service may have none."""
-    own = Path(__file__).parents[2] / "services" / service / "migrations"
     config = Config()
     config.set_main_option("script_location", str(KERNEL))
     config.set_main_option("path_separator", "newline")
-    versions = [KERNEL / "versions", *([own] if own.is_dir() else [])]
-    config.set_main_option("version_locations", "\n".join(map(str, versions)))
+    config.set_main_option("version_locations", "\n".join(map(str, folders(service))))
     return config
 
 
@@ -71,15 +65,3 @@ def _upgrade(connection: Connection, config: Config) -> list[str]:
     config.attributes["connection"] = connection
     command.upgrade(config, "heads")
     return sorted(MigrationContext.configure(connection).get_current_heads())
-
-
-async def missing_revisions(service: str, engine: AsyncEngine) -> list[str]:
-    """Heads of the code that the database is not at; empty means that it is up to date."""
-    script = ScriptDirectory.from_config(config_for(service))
-
-    def current(connection: Connection) -> set[str]:
-        return set(MigrationContext.configure(connection).get_current_heads())
-
-    async with engine.connect() as connection:
-        found = await connection.run_sync(current)
-    return sorted(set(script.get_heads()) - found)

@@ -41,6 +41,17 @@ _INSERT = sa.text(
     SELECT id FROM told
     """  # noqa: S608 - as above
 )
+COUNTED = 1_000_000
+"""More pending events are told as this many: the count must stay cheap in the outage that fills the outbox."""
+_PENDING = sa.text("SELECT count(*) FROM (SELECT FROM outbox_pending LIMIT :most) AS pending")
+_OLDEST = sa.text(
+    """
+    SELECT coalesce(max(extract(epoch FROM now() - outbox."time")), 0) FROM generate_series(0, :partitions - 1) AS place
+    CROSS JOIN LATERAL (
+        SELECT id FROM outbox_pending WHERE partition = place ORDER BY id LIMIT 1
+    ) AS oldest JOIN outbox USING (id)
+    """
+)
 _NOTIFY = sa.text(f"SELECT pg_notify('{NOTIFY_CHANNEL}', :partitions)")
 
 
@@ -86,6 +97,13 @@ async def append(connection: AsyncConnection, rows: Sequence[OutboxRow]) -> list
 def named(partitions: set[int]) -> str:
     """Partitions as the notification names them."""
     return ",".join(map(str, sorted(partitions)))
+
+
+async def pending(connection: AsyncConnection, partitions: int) -> tuple[int, float]:
+    """How many events are not acknowledged yet (at most `COUNTED`), and the age of the oldest in seconds."""
+    depth = (await connection.execute(_PENDING, {"most": COUNTED})).scalar_one()
+    age = (await connection.execute(_OLDEST, {"partitions": partitions})).scalar_one()
+    return int(depth), max(0.0, float(age))
 
 
 async def notify(connection: AsyncConnection, partitions: set[int]) -> None:

@@ -17,6 +17,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from shared.privacy.redaction import redact
 from shared.telemetry.failures import describe
+from shared.telemetry.repeats import Repeats
 from shared.telemetry.tracing import current_traceparent, trace_id
 
 PERSONAL_FIELDS = frozenset(
@@ -60,9 +61,14 @@ def configure(service: str, level: str = "info", *, stream: TextIO | None = None
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(output)
+    handler.addFilter(Repeats())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            foreign_pre_chain=[
+                structlog.stdlib.add_logger_name,
+                structlog.stdlib.ExtraAdder(allow=["repeated"]),
+                *shared,
+            ],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _redact_event, *last],
             use_get_message=True,
         )

@@ -1,7 +1,8 @@
 """The kernel's Prometheus metrics, the same in every service and labelled with its name.
 
 They live in the default registry, which `/metrics` serves. A service's own metrics sit beside them under
-`minsheng_<service>_...`.
+`minsheng_<service>_...`. What is "of the service" (outbox, open dead letters) is read from its database and the same in
+each of its processes: take `max by (service)`, not the sum.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _LAG = Gauge(
 )
 _BATCH_SECONDS = Histogram(
     "minsheng_batch_seconds",
-    "Time from reading a batch to its committed transaction, retries included.",
+    "Time of one attempt to apply a batch, from its begin to its commit.",
     ("service",),
     buckets=BATCH_BUCKETS,
 )
@@ -27,11 +28,18 @@ _REPEATED = Counter("minsheng_events_repeated", "Events delivered again and skip
 _RETRIES = Counter("minsheng_retries", "Attempts repeated after a failure that passes by itself.", ("service", "part"))
 _FENCED = Counter("minsheng_fenced_workers", "Batches rolled back because the partition had been lost.", ("service",))
 _DEAD_LETTERS = Counter("minsheng_dead_letters", "Events set aside as dead letters.", ("service",))
-_DEAD_LETTERS_OPEN = Gauge("minsheng_dead_letters_open", "Dead letters that wait for an operator.", ("service",))
+_DEAD_LETTERS_OPEN = Gauge(
+    "minsheng_dead_letters_open", "Dead letters of the service that are not settled.", ("service", "state")
+)
 _RELAYED = Counter("minsheng_relayed_events", "Outbox events acknowledged by the broker.", ("service",))
-_OUTBOX_DEPTH = Gauge("minsheng_outbox_depth_events", "Outbox events not yet acknowledged.", ("service",))
+_OUTBOX_DEPTH = Gauge("minsheng_outbox_depth_events", "Outbox events of the service not acknowledged.", ("service",))
 _OUTBOX_AGE = Gauge(
-    "minsheng_outbox_oldest_age_seconds", "Age of the oldest unacknowledged outbox event.", ("service",)
+    "minsheng_outbox_oldest_age_seconds",
+    "Age of the oldest outbox event of the service not acknowledged.",
+    ("service",),
+)
+_PART_READY = Gauge(
+    "minsheng_part_ready", "Whether a part of this process can do its work now, as /readyz says.", ("service", "part")
 )
 
 
@@ -45,7 +53,6 @@ class KernelMetrics:
         self.repeated = _REPEATED.labels(service)
         self.fenced = _FENCED.labels(service)
         self.dead_letters = _DEAD_LETTERS.labels(service)
-        self.dead_letters_open = _DEAD_LETTERS_OPEN.labels(service)
         self.relayed = _RELAYED.labels(service)
         self.outbox_depth = _OUTBOX_DEPTH.labels(service)
         self.outbox_age = _OUTBOX_AGE.labels(service)
@@ -63,6 +70,14 @@ class KernelMetrics:
         """Stop showing a partition that another worker reads now: a frozen value would look like a stuck worker."""
         if self._lags.pop((topic, partition), None) is not None:
             _LAG.remove(self.service, topic, str(partition))
+
+    def dead_letters_open(self, state: str) -> Gauge:
+        """Open dead letters in one state."""
+        return _DEAD_LETTERS_OPEN.labels(self.service, state)
+
+    def part_ready(self, part: str) -> Gauge:
+        """1 while a part can do its work, else 0."""
+        return _PART_READY.labels(self.service, part)
 
     def retries(self, part: str) -> Counter:
         """Repeated attempts of one part (`batch`, `relay`, ...)."""

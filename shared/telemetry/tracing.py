@@ -10,18 +10,30 @@ from __future__ import annotations
 import os
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from urllib.parse import urlsplit
 
 from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+
+__all__ = [
+    "SpanKind",
+    "carried",
+    "child",
+    "configure",
+    "current_traceparent",
+    "export_to",
+    "is_exported",
+    "span",
+    "spans",
+    "trace_id",
+]
 
 Attribute = str | bool | int | float
 
@@ -78,6 +90,43 @@ def child(traceparent: str | None) -> str:
         flags = _SAMPLED if _Exporting.ratio and _ids.random() < _Exporting.ratio else 0
         return f"00-{_identifier(128):032x}-{_identifier(64):016x}-{flags:02x}"
     return f"00-{fields[0]}-{_identifier(64):016x}-{fields[2] & _SAMPLED:02x}"
+
+
+def carried(traceparent: str | None) -> str:
+    """The traceparent of an event that is told while handling `traceparent`.
+
+    Where the handling is exported as a span, the event names that span as its cause; else it gets an id of its own.
+    """
+    return traceparent if traceparent is not None and is_exported(traceparent) else child(traceparent)
+
+
+def is_exported(traceparent: str | None) -> bool:
+    """Whether spans of this trace leave this process."""
+    return _Exporting.tracer is not None and (fields := _fields(traceparent)) is not None and bool(fields[2] & _SAMPLED)
+
+
+@contextmanager
+def spans(names: Iterable[tuple[str, str | None]]) -> Iterator[None]:
+    """One exported span for each (name, traceparent) of a sampled trace, all as long as the block: a batch's events."""
+    tracer = _Exporting.tracer
+    begun = (
+        []
+        if tracer is None
+        else [
+            tracer.start_span(name, context=trace.set_span_in_context(_remote(parent)), kind=SpanKind.CONSUMER)
+            for name, parent in names
+            if is_exported(parent)
+        ]
+    )
+    try:
+        yield
+    except BaseException as error:
+        for one in begun:
+            one.set_status(Status(StatusCode.ERROR, type(error).__name__))
+        raise
+    finally:
+        for one in begun:
+            one.end()
 
 
 @contextmanager
@@ -141,9 +190,11 @@ def configure(service: str, otlp_endpoint: str | None, *, ratio: float = 0.01) -
     """
     if otlp_endpoint is None:
         return lambda: None
+    # Loaded where it is used: it takes longer to load than some services do.
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
     url = otlp_endpoint if urlsplit(otlp_endpoint).path.strip("/") else otlp_endpoint.rstrip("/") + "/v1/traces"
-    exporter: SpanExporter = OTLPSpanExporter(endpoint=url)
-    return export_to(BatchSpanProcessor(exporter), service, ratio=ratio)
+    return export_to(BatchSpanProcessor(OTLPSpanExporter(endpoint=url)), service, ratio=ratio)
 
 
 def export_to(processor: SpanProcessor, service: str, *, ratio: float) -> Callable[[], None]:

@@ -56,7 +56,7 @@ def _mac(master: bytes, scope: str) -> str:
 
 
 _header = APIKeyHeader(
-    name=HEADER, auto_error=False, description="The channel's key; `minsheng channel-key` prints it."
+    name=HEADER, auto_error=False, description="The channel's key; `minsheng token --channel` prints it."
 )
 
 

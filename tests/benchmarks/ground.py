@@ -278,7 +278,7 @@ class Ground:
 async def ground() -> AsyncIterator[Ground]:
     """Broker and database server by the chain of the tests; only a real Kafka will do."""
     with scratch("bench") as folder:
-        async with running_kafka() as kafka, running_postgres() as postgres:
+        async with running_kafka(measured=True) as kafka, running_postgres() as postgres:
             if not kafka.real:
                 raise BenchmarkError(
                     "Benchmarks need a real Apache Kafka: set MINSHENG_KAFKA=HOST:PORT, start Docker, or install "

@@ -21,7 +21,7 @@ class Scale:
     http_seconds: float = 6.0
     connections: int = 64
     latency_seconds: float = 30.0
-    probes_per_second: float = 20.0
+    probes_per_second: float = 5.0
 
 
 FULL = Scale()

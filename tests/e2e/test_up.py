@@ -149,6 +149,9 @@ async def test_it_stops_in_order_and_goes_on_where_it_was(up: Up) -> None:
     family = psutil.Process(up.process.pid).children(recursive=True)
     assert len(family) >= len(SERVICES) + 3
     async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
+        assert (
+            await client.post(f"{up.url('intake')}/v1/requests", json=REQUEST, headers=up.channel)
+        ).status_code == 202
         before = await client.get(f"{up.url('analytics')}/v1/counts?by=day", headers=up.staff)
         assert await up.process.stop(signal.SIGTERM, grace=60) == 0
         assert psutil.wait_procs(family, timeout=5)[1] == [], "orphan processes are left"

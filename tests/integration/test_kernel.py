@@ -17,9 +17,13 @@ from shared.bus.handlers import AggregateHandler, Aggregates, Reaction
 from shared.bus.partitioning import partition_of
 from shared.bus.progress import FencedError, begin_offset, load_offsets
 from shared.bus.retries import Retries
+from shared.bus.watch import Watch
+from shared.decision import Decision, Moment
 from shared.events.base import Event
 from shared.events.request import RequestReceived
+from shared.store import outbox
 from shared.store.migration import migrate
+from shared.telemetry.metrics import KernelMetrics
 from tests.support import ledger
 from tests.support.kafka import KafkaServer
 from tests.support.kernel import PARTITIONS, Bench, case_sequences, until
@@ -341,3 +345,38 @@ async def test_two_batches_of_one_partition_can_not_both_commit(bench: Bench) ->
         *(applier.apply([], {("t", 0): (0, 5)}, {"t": topic_id}) for _ in range(2)), return_exceptions=True
     )
     assert sum(isinstance(result, FencedError) for result in results) == 1
+
+
+async def test_what_stands_still_shows_while_nothing_relays_and_nothing_is_consumed(bench: Bench) -> None:
+    metrics = KernelMetrics("watched")
+    watch = Watch(bench.engine, metrics, partitions=PARTITIONS)
+    await watch.look()
+    assert (metrics.outbox_depth._value.get(), metrics.outbox_age._value.get()) == (0, 0)
+    cases = [uuid4() for _ in range(3)]
+    await bench.send([(case, 1, request("boom" if nth == 0 else "ok")) for nth, case in enumerate(cases)])
+
+    def receive(entry: Entry | None, event: RequestReceived, moment: Moment) -> Decision[Entry]:
+        if event.body == "boom":
+            raise ValueError(event.body)
+        return ledger.receive(entry, event, moment)
+
+    worker = bench.worker(handler(receive))
+
+    async def set_aside() -> bool:
+        return len(await letters(bench, "failed")) == 1 and await total(bench) == 2
+
+    await until(set_aside, what="one event is set aside")
+    await worker.stop()
+    # As an outage of the broker leaves it: told, and not acknowledged.
+    async with bench.engine.begin() as connection:
+        await connection.execute(sa.text("UPDATE outbox SET \"time\" = now() - interval '1 hour'"))
+        await connection.execute(
+            sa.text("INSERT INTO outbox_pending SELECT partition, id FROM outbox ON CONFLICT DO NOTHING")
+        )
+        rows = (await connection.execute(sa.text("SELECT count(*) FROM outbox"))).scalar_one()
+        assert (await outbox.pending(connection, PARTITIONS))[0] == rows == 3
+    await watch.look()
+    assert metrics.outbox_depth._value.get() == 3
+    assert 3_600 <= metrics.outbox_age._value.get() < 3_700
+    open_letters = {state: metrics.dead_letters_open(state)._value.get() for state in dead_letters.OPEN_STATES}
+    assert open_letters == dict.fromkeys(dead_letters.OPEN_STATES, 0) | {"failed": 1}

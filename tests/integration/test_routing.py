@@ -12,7 +12,8 @@ from shared.bus import dead_letters
 from shared.events.case import CaseOpened, CaseOverdue, CaseReopened, CaseResolved
 from shared.events.followup import CaseSettled, RectificationOpened
 from shared.events.words import Settlement
-from shared.store.migration import migrate, missing_revisions
+from shared.store.migration import migrate
+from shared.store.revisions import missing_revisions
 from shared.web.auth import Role
 from tests.support.kafka import KafkaServer
 from tests.support.kernel import Bench, until

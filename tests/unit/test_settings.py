@@ -135,3 +135,9 @@ def test_keys_that_others_may_read_are_refused(tmp_path: Path) -> None:
     path.chmod(0o644)
     with pytest.raises(PermissionError, match="chmod 600"):
         development_keys(path)
+
+
+def test_an_outbox_keeps_at_least_what_topics_keep() -> None:
+    assert Settings(_env_file=None, retention_hours=24, outbox_retention_hours=24).outbox_retention_hours == 24
+    with pytest.raises(ValueError, match=r"MINSHENG_OUTBOX_RETENTION_HOURS must not be below MINSHENG_RETENTION_HOURS"):
+        Settings(_env_file=None, retention_hours=25, outbox_retention_hours=24)

@@ -18,8 +18,9 @@ __all__ = ["KafkaServer", "running_kafka"]
 
 
 @asynccontextmanager
-async def running_kafka(*, private: bool = False) -> AsyncIterator[KafkaServer]:
-    """A running Kafka by the chain; ended afterwards when it is ours. `private`: the caller may kill and restart it."""
+async def running_kafka(*, private: bool = False, measured: bool = False) -> AsyncIterator[KafkaServer]:
+    """A running Kafka by the chain; ended afterwards when it is ours. `private`: the caller may kill and restart it;
+    `measured`: its speed is looked at, not only what it does."""
     link = chain.kafka(private=private)
     with scratch("kafka") as folder:
         server: KafkaServer
@@ -29,7 +30,7 @@ async def running_kafka(*, private: bool = False) -> AsyncIterator[KafkaServer]:
             case Link.DOCKER:
                 server = ContainerKafka()
             case Link.JAVA:
-                server = JavaKafka(folder)
+                server = JavaKafka(folder, measured=measured)
             case Link.EMBEDDED:
                 server = EmbeddedKafka(folder)
         try:

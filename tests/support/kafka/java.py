@@ -44,6 +44,9 @@ broker.heartbeat.interval.ms=500
 broker.session.timeout.ms=3000
 auto.create.topics.enable=false
 """
+# For a broker that lives for a minute, compiling thoroughly costs more than it ever saves: 4.5 s of processor time to
+# start, and 2.8 s with this.
+_BRIEF = ("-XX:TieredStopAtLevel=1",)
 
 
 class JavaKafka(KafkaServer):
@@ -51,8 +54,9 @@ class JavaKafka(KafkaServer):
 
     real = True
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, measured: bool = False) -> None:
         self._folder = folder
+        self._options = () if measured else _BRIEF
         self._data = folder / "data"
         self._port = 0
         self._process: ChildProcess | None = None
@@ -76,7 +80,7 @@ class JavaKafka(KafkaServer):
         properties.write_text(_PROPERTIES.format(port=self._port, controller=controller, data=self._data))
         self._process = spawn(
             "kafka",
-            [_java(), "-Xmx1g", "-cp", home / "lib" / "*", "kafka.Kafka", properties],
+            [_java(), "-Xmx1g", *self._options, "-cp", home / "lib" / "*", "kafka.Kafka", properties],
             log=self._folder / "kafka.log",
             cwd=self._folder,
         )

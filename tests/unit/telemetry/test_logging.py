@@ -129,3 +129,13 @@ def test_a_chain_that_bites_its_tail_ends() -> None:
     first, second = ValueError("first"), ValueError("second")
     first.__cause__, second.__cause__ = second, first
     assert [entry["message"] for entry in describe(first)] == ["first", "second"]
+
+
+def test_what_a_library_says_again_and_again_is_told_once(lines: io.StringIO) -> None:
+    for port in range(50):
+        logging.getLogger("aiokafka").error("Unable connect to node at %s", port)
+        structlog.get_logger().warning("consumer_waits")
+    told = [record["event"] for record in _records(lines)]
+    assert told.count("Unable connect to node at 0") == 1
+    assert told.count("consumer_waits") == 50
+    assert len(told) == 51

@@ -7,7 +7,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from shared.telemetry import tracing
-from shared.telemetry.tracing import child, current_traceparent, span, trace_id
+from shared.telemetry.tracing import carried, child, current_traceparent, span, spans, trace_id
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 SAMPLED = f"00-{TRACE}-00f067aa0ba902b7-01"
@@ -89,3 +89,32 @@ def test_a_failed_span_tells_the_kind_of_failure_but_not_its_text(exported: InMe
     (failed,) = exported.get_finished_spans()
     assert failed.status.description == "ValueError"
     assert "13812345678" not in failed.to_json()
+
+
+def test_an_event_names_the_exported_span_that_told_it(exported: InMemorySpanExporter) -> None:
+    with span("decide", SAMPLED) as told:
+        assert carried(told) == told
+    (decided,) = exported.get_finished_spans()
+    assert carried(told).split("-")[2] == f"{decided.context.span_id:016x}"
+
+
+@pytest.mark.parametrize("parent", [UNSAMPLED, "nonsense", None])
+def test_other_events_have_a_span_id_of_their_own(exported: InMemorySpanExporter, parent: str | None) -> None:
+    assert carried(parent) != parent
+    assert (trace_id(carried(parent)) == TRACE) == (parent == UNSAMPLED)
+
+
+def test_nothing_is_carried_over_where_nothing_is_exported() -> None:
+    assert carried(SAMPLED) != SAMPLED
+    assert trace_id(carried(SAMPLED)) == TRACE
+
+
+def test_a_batch_has_a_span_for_each_sampled_event(exported: InMemorySpanExporter) -> None:
+    with pytest.raises(ValueError, match="13812345678"), spans([("a", SAMPLED), ("b", UNSAMPLED), ("c", None)]):
+        raise ValueError("13812345678")
+    (only,) = exported.get_finished_spans()
+    assert only.name == "a"
+    assert only.parent is not None
+    assert only.parent.span_id == 0x00F067AA0BA902B7
+    assert only.status.description == "ValueError"
+    assert "13812345678" not in only.to_json()
