@@ -21,7 +21,7 @@ up: $(SYNCED) ## The whole platform on this machine, with a simulated city (ARGS
 	@$(BIN)/minsheng up --simulate $(ARGS)
 
 test: check ## Every check and every test (ARGS="-k name" picks tests)
-	@$(BIN)/pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(BIN)/pytest --numprocesses auto --no-loadscope-reorder $(ARGS)
 
 check: $(SYNCED) ## Style, types, the rules of who imports whom, and the lock file
 	@$(BIN)/ruff check

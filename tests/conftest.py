@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.support import chain
 from tests.support.kafka import KafkaServer, running_kafka
@@ -14,6 +16,8 @@ from tests.support.postgres import PostgresServer, running_postgres
 
 FIRST = ("tests/faults/", "tests/e2e/", "tests/benchmarks/", "tests/integration/")
 """What takes longest is begun first, so that no process is left with it when the others have ended."""
+ONE_DEPLOYMENT = ("test_rebalance.py", "test_servers_restarted.py", "test_services_killed.py")
+"""Fault tests that share a deployment."""
 MOST_PROCESSES = 4
 """Each has a broker and a database server of its own."""
 
@@ -22,13 +26,19 @@ def pytest_xdist_auto_num_workers() -> int:
     return min(MOST_PROCESSES, os.cpu_count() or 1)
 
 
-# Before xdist reads the groups.
-@pytest.hookimpl(tryfirst=True)
+class ByModule(LoadScopeScheduling):  # type: ignore[misc]
+    """Keeps a module in one process, and the fault tests that share a deployment."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return "one deployment" if module.endswith(ONE_DEPLOYMENT) else module
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByModule:
+    return ByModule(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares fixtures: a module, and the fault tests that share a deployment."""
-    for item in items:
-        shares = "platform" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("platform" if shares else item.path.stem))
     items.sort(key=_place)
 
 

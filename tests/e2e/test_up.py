@@ -72,7 +72,7 @@ async def started(data: Path) -> tuple[dict[str, int], ChildProcess]:
     for _ in range(3):
         chosen = {name: ports.pick(0, name, remedy="") for name in (*SERVICES, "simulator")}
         process = start(data, chosen)
-        await until(lambda process=process: is_ready_or_over(process), seconds=90, what="ready")  # type: ignore[misc]
+        await until(lambda process=process: is_ready_or_over(process), seconds=180, what="ready")  # type: ignore[misc]
         if process.running:
             return chosen, process
         assert "is taken by another process" in process.log_tail(), process.log_tail()
@@ -158,7 +158,7 @@ async def test_it_stops_in_order_and_goes_on_where_it_was(up: Up) -> None:
 
         second = start(up.data, up.ports, "--rate", "0.001")
         try:
-            await until(lambda: is_ready(second), seconds=90, what="ready again")
+            await until(lambda: is_ready(second), seconds=180, what="ready again")
 
             async def all_there() -> bool:
                 after = await client.get(f"{up.url('analytics')}/v1/counts?by=day", headers=up.staff)
