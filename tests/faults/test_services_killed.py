@@ -11,8 +11,8 @@ from tests.faults.conftest import Platform
 pytestmark = [pytest.mark.faults, pytest.mark.real_kafka]
 
 
-# Seen red where Relay._round in shared/bus/relay.py publishes only what this process committed itself (what `_rows` finds
-# in its cache, without the reading of `missing`): what the killed worker had decided and not published stays there.
+# Seen red where Relay._round in shared/bus/relay.py publishes only what this process committed itself (what `_rows`
+# finds in its cache, without the reading of `missing`): what the killed worker had decided and not published stays.
 async def test_routing_killed_at_random(platform: Platform) -> None:
     random = platform.plan.random("killed")
     async with platform.load("killed"):
