@@ -146,7 +146,7 @@ class Settings(BaseSettings):
         `MINSHENG_<SERVICE>_DATABASE` where it is set, else `minsheng_<service>` on the server of `MINSHENG_DATABASE`.
         Raises `MissingSettingError` when neither is set.
         """
-        own: SecretStr | None = getattr(self, f"{_known(service)}_database")
+        own: SecretStr | None = getattr(self, f"{_known(service)}_database", None)
         if own is not None:
             return _asyncpg(make_url(own.get_secret_value()))
         return _asyncpg(make_url(self.database_server()).set(database=f"minsheng_{service}"))
