@@ -14,6 +14,16 @@ from shared.settings import MissingSettingError
 SERVICES = ("intake", "routing", "followup", "analytics", "console")
 
 _HEAVY = {"import": "services.importer.cli", "simulate": "services.simulator.cli"}
+_CHECKOUT = {
+    "bench": (
+        "tests.benchmarks.cli",
+        "Measure the platform against its baselines (in a source checkout, by `make bench`).",
+    ),
+    "evaluate": (
+        "tests.evaluation.cli",
+        "Measure how well the platform understands people, by family (in a source checkout).",
+    ),
+}
 _HELP = """民生警务平台 Minsheng: a citizens' request platform for a city police bureau.
 
 Settings are MINSHENG_* variables in the environment, or lines of the file `.env`.
@@ -56,24 +66,27 @@ def commands() -> typer.Typer:
         # Loading these takes a while: only for their own command, or to list everything.
         if asked == name or asked is None or asked.startswith("-"):
             app.add_typer(importlib.import_module(module).app, name=name)
-    app.command(
-        "bench",
-        help="Measure the platform against its baselines (in a source checkout, by `make bench`).",
-        context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
-    )(bench)
+    for name, (module, told) in _CHECKOUT.items():
+        app.command(
+            name,
+            help=told,
+            context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+        )(_of_checkout(name, module))
     return app
 
 
-def bench(context: typer.Context) -> None:
-    """Run the benchmarks of the source checkout."""
-    try:
-        cli = importlib.import_module("tests.benchmarks.cli")
-    except ModuleNotFoundError as error:
-        raise SystemExit(
-            f"minsheng: {error}. The benchmarks live in the source checkout: run `make bench` there, which also "
-            "installs what they compare with."
-        ) from error
-    cli.app(context.args, prog_name="minsheng bench")
+def _of_checkout(name: str, module: str) -> Callable[[typer.Context], None]:
+    def command(context: typer.Context) -> None:
+        try:
+            cli = importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            raise SystemExit(
+                f"minsheng: {error}. `minsheng {name}` works in a source checkout with its development packages: "
+                f"run `make {'bench' if name == 'bench' else 'check'}` there once, which installs what it needs."
+            ) from error
+        cli.app(context.args, prog_name=f"minsheng {name}")
+
+    return command
 
 
 def main() -> None:
