@@ -5,6 +5,7 @@ Every decision is a function of the case, the event or command, and the moment; 
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
@@ -64,12 +65,16 @@ class Resolve(_Command):
 
 
 def receive(case: Case | None, event: RequestReceived, moment: Moment, bureau: Bureau) -> Decision[Case]:
-    """A request becomes a case of the unit in charge. A case that exists stays as it is."""
+    """A request becomes a case of the unit in charge. A case that exists stays as it is.
+
+    The clocks began when the bureau received it: after a backlog they may have run out already, which is told at once.
+    """
     if case is not None:
         return unchanged(case)
     found, district = bureau.classify(event)
     unit, officer = bureau.assign(district, found.category, moment.case_id)
-    clocks = bureau.clocks(unit, found.grade, urgent=event.urgent, start=moment.now)
+    began = _not_ahead(event.received_at, moment)
+    clocks = bureau.clocks(unit, found.grade, urgent=event.urgent, start=began)
     opened = CaseOpened(
         number=event.number,
         channel=event.channel,
@@ -88,7 +93,7 @@ def receive(case: Case | None, event: RequestReceived, moment: Moment, bureau: B
     assigned = CaseAssigned(
         unit=unit.code, unit_name=unit.name, officer=officer, contact_due=clocks.contact_due, due=clocks.due
     )
-    return decided(None, opened, assigned)
+    return _with_overdue(None, moment, opened, assigned)
 
 
 def accept(case: Case, command: Accept, moment: Moment) -> Decision[Case]:
@@ -101,14 +106,15 @@ def accept(case: Case, command: Accept, moment: Moment) -> Decision[Case]:
 
 
 def contact(case: Case, command: Contact, moment: Moment) -> Decision[Case]:
-    """Somebody spoke with the citizen; again is fine."""
+    """Somebody spoke with the citizen; again is fine. A clock that had run out and wasn't told of yet is told first."""
     if (refusal := _not_theirs(case, command)) is not None:
         return refusal
     if case.state is CaseState.ASSIGNED:
         return _wrong_state(case, "be contacted about", "Accept the case first.")
     if case.state not in (CaseState.ACCEPTED, CaseState.CONTACTED, CaseState.REOPENED):
         return _wrong_state(case, "be contacted about", "The unit owes nothing on it now.")
-    return decided(case, CitizenContacted(officer=command.officer, contacted_at=moment.now, method=command.method))
+    spoken = CitizenContacted(officer=command.officer, contacted_at=moment.now, method=command.method)
+    return decided(case, *_overdue_before(case, moment), spoken)
 
 
 def resolve(case: Case, command: Resolve, moment: Moment) -> Decision[Case]:
@@ -130,6 +136,7 @@ def resolve(case: Case, command: Resolve, moment: Moment) -> Decision[Case]:
     assert case.due is not None
     return decided(
         case,
+        *_overdue_before(case, moment),
         CaseResolved(
             round=case.round,
             unit=case.unit,
@@ -147,22 +154,23 @@ def rectify(case: Case | None, event: RectificationOpened, moment: Moment, burea
     """The citizen of the current round is dissatisfied: the same officer gets the case back, with a new clock.
 
     A case that is settled already reopens too, since a late answer counts. An answer about an earlier round, or about a
-    round whose rectification runs, changes nothing.
+    round whose rectification runs, changes nothing. The clock began when follow-up opened the rectification.
     """
     if case is None:
         return _unknown(moment)
     if event.round < case.round or case.state not in (CaseState.RESOLVED, CaseState.CLOSED):
         return unchanged(case)
     assert case.unit is not None
-    return decided(
+    return _with_overdue(
         case,
+        moment,
         CaseReopened(
             round=case.round + 1,
             unit=case.unit,
             officer=case.officer,
             reopened_at=moment.now,
             reason="dissatisfied",
-            due=bureau.rectification_due(case.unit, moment.now),
+            due=bureau.rectification_due(case.unit, _not_ahead(event.opened_at, moment)),
         ),
     )
 
@@ -174,18 +182,42 @@ def close(case: Case | None, event: CaseSettled, moment: Moment) -> Decision[Cas
     if case.state is CaseState.CLOSED:
         return unchanged(case)
     assert case.unit is not None
-    return decided(case, CaseClosed(unit=case.unit, closed_at=moment.now, settlement=event.settlement))
+    closed = CaseClosed(unit=case.unit, closed_at=moment.now, settlement=event.settlement)
+    return decided(case, *_overdue_before(case, moment), closed)
 
 
 def wake(case: Case, moment: Moment) -> Decision[Case]:
     """Tell of each clock that has run out, once."""
+    events = _overdue(case, moment.now)
+    return decided(case, *events) if events else unchanged(case)
+
+
+def _overdue(case: Case, by: datetime) -> list[Event]:
+    """What is to be told of the clocks that have run out and weren't told of."""
     assert case.unit is not None
     events: list[Event] = []
-    if (contact_due := case.contact_clock) is not None and contact_due <= moment.now:
+    if (contact_due := case.contact_clock) is not None and contact_due <= by:
         events.append(CaseOverdue(unit=case.unit, officer=case.officer, clock="contact", due=contact_due))
-    if (due := case.resolution_clock) is not None and due <= moment.now:
+    if (due := case.resolution_clock) is not None and due <= by:
         events.append(CaseOverdue(unit=case.unit, officer=case.officer, clock="resolution", due=due))
-    return decided(case, *events) if events else unchanged(case)
+    return events
+
+
+def _overdue_before(case: Case, moment: Moment) -> list[Event]:
+    """The same before something ends a clock that no timer has looked at since. The very moment is still in time."""
+    return _overdue(case, moment.now - timedelta.resolution)
+
+
+def _with_overdue(case: Case | None, moment: Moment, *events: Event) -> Decision[Case]:
+    """These events start clocks; those that have run out already are told with them."""
+    begun = decided(case, *events).state
+    assert begun is not None
+    return decided(case, *events, *_overdue(begun, moment.now))
+
+
+def _not_ahead(at: datetime, moment: Moment) -> datetime:
+    """When something happened elsewhere; a clock there that is ahead of ours gives nobody more time."""
+    return min(at, moment.now)
 
 
 def _not_theirs(case: Case, command: _Command) -> Decision[Case] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from uuid import UUID
 
@@ -40,7 +40,8 @@ class District:
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """Working minutes until the citizen has been contacted, and until the case is resolved."""
+    """Minutes until the citizen has been contacted, and until the case is resolved: of working time, or of any time
+    where the case is urgent."""
 
     contact: int
     resolution: int
@@ -159,8 +160,14 @@ class Bureau:
         return unit, unit.officers[number % len(unit.officers)]
 
     def clocks(self, unit: Unit, grade: Grade, *, urgent: bool, start: datetime) -> Clocks:
-        """When the clocks of a case that the unit gets at `start` run out, on the unit's calendar."""
+        """When the clocks of a case that the bureau received at `start` run out.
+
+        On the unit's calendar; an urgent case's run round the clock, since its citizen can't wait for office hours.
+        """
         deadline = self.deadlines.of(grade, urgent=urgent)
+        if urgent:
+            began = start.astimezone(UTC)
+            return Clocks(began + timedelta(minutes=deadline.contact), began + timedelta(minutes=deadline.resolution))
         return Clocks(unit.calendar.add(start, deadline.contact), unit.calendar.add(start, deadline.resolution))
 
     def rectification_due(self, unit: str, start: datetime) -> datetime:

@@ -78,6 +78,9 @@ def test_invariants(history: list[tuple[tuple[str, object], int]]) -> None:
         events.extend(decision.events)
         if case is not None:
             assert_sound(case, now, what[0])
+            # Accepting ends no clock; with everything else that happens, what has run out is told.
+            if decision.events and what[0] != "accept" and case.wake_at is not None:
+                assert case.wake_at >= now
     assert_history(case, events)
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import ValidationError
@@ -87,7 +87,7 @@ def test_a_request_becomes_an_assigned_case() -> None:
     assert (first.kind, first.category, first.district) == (RequestKind.COMPLAINT, "noise", "east")
     assert (first.urgent, first.words, first.opened_at) == (True, ("扰民",), MONDAY)
     assert (first.requester, first.pseudonym) == ("v1.k1.sealed", "p1")
-    assert (second.unit, second.contact_due, second.due) == ("east-branch", MONDAY + HOUR, MONDAY + timedelta(hours=32))
+    assert (second.unit, second.contact_due, second.due) == ("east-branch", MONDAY + HOUR, MONDAY + timedelta(hours=16))
     assert second.officer in {"e1", "e2", "e3"}
     assert state(decision).state is CaseState.ASSIGNED
 
@@ -95,6 +95,76 @@ def test_a_request_becomes_an_assigned_case() -> None:
 def test_clues_to_a_crime_shorten_the_contact_clock() -> None:
     case = opened(body="东区有人贩毒")
     assert (case.grade, case.contact_due) == (Grade.MAJOR, MONDAY + 4 * HOUR)
+
+
+FRIDAY_EVENING = datetime(2026, 3, 6, 17, 31, tzinfo=UTC)
+
+
+def test_urgent_clocks_run_round_the_clock() -> None:
+    case = state(receive(None, request(urgent=True, received_at=FRIDAY_EVENING), at(FRIDAY_EVENING), BUREAU))
+    assert (case.contact_due, case.due) == (FRIDAY_EVENING + HOUR, FRIDAY_EVENING + 16 * HOUR)
+    ordinary = state(receive(None, request(received_at=FRIDAY_EVENING), at(FRIDAY_EVENING), BUREAU))
+    assert ordinary.contact_due == datetime(2026, 3, 9, 17, tzinfo=UTC)
+
+
+def overdue(decision: Decision[Case]) -> list[str]:
+    return [event.clock for event in decision.events if isinstance(event, CaseOverdue)]
+
+
+def test_clocks_start_when_the_bureau_received_the_request() -> None:
+    received = receive(None, request(received_at=MONDAY), at(MONDAY + 5 * HOUR), BUREAU)
+    case = state(received)
+    assert (case.contact_due, case.opened_at) == (MONDAY + 8 * HOUR, MONDAY + 5 * HOUR)
+    assert overdue(received) == []
+    # Received on Friday evening, read on Monday at noon: the hours of Monday morning are gone.
+    late = state(receive(None, request(received_at=FRIDAY_EVENING), at(datetime(2026, 3, 9, 12, tzinfo=UTC)), BUREAU))
+    assert late.contact_due == datetime(2026, 3, 9, 17, tzinfo=UTC)
+
+
+def test_what_ran_out_in_a_backlog_is_told_with_the_assignment_and_once() -> None:
+    read = MONDAY + timedelta(days=2)
+    decision = receive(None, request(received_at=MONDAY), at(read), BUREAU)
+    assert [type(event) for event in decision.events] == [CaseOpened, CaseAssigned, CaseOverdue]
+    assert overdue(decision) == ["contact"]
+    case = state(decision)
+    assert (case.contact_overdue, case.resolution_overdue, case.wake_at) == (True, False, case.due)
+    assert wake(case, at(read)) == Decision(case)
+    assert overdue(receive(None, request(received_at=MONDAY), at(MONDAY + timedelta(days=30)), BUREAU)) == [
+        "contact",
+        "resolution",
+    ]
+    anonymous = receive(None, request(received_at=MONDAY, requester=None), at(read), BUREAU)
+    assert overdue(anonymous) == []
+
+
+def test_a_clock_that_is_ahead_elsewhere_gives_nobody_more_time() -> None:
+    case = state(receive(None, request(received_at=MONDAY + 3 * HOUR), at(MONDAY), BUREAU))
+    assert case.contact_due == MONDAY + 8 * HOUR
+    ahead = RectificationOpened(round=1, unit="east-branch", opened_at=MONDAY + timedelta(days=3))
+    assert state(rectify(resolved(), ahead, at(), BUREAU)).due == MONDAY + timedelta(days=2, hours=8)
+
+
+def test_a_rectification_read_late_may_be_overdue_at_once() -> None:
+    decision = rectify(resolved(), dissatisfied(), at(MONDAY + timedelta(days=20)), BUREAU)
+    assert overdue(decision) == ["resolution"]
+    case = state(decision)
+    assert (case.state, case.resolution_overdue, case.wake_at) == (CaseState.REOPENED, True, None)
+
+
+def test_a_clock_that_ran_out_is_told_though_somebody_acts_before_the_timer_looks() -> None:
+    case = accepted()
+    assert case.contact_due is not None
+    speak = Contact(officer=case.officer or "", method=ContactMethod.PHONE)
+    assert overdue(contact(case, speak, at(case.contact_due))) == []
+    late = contact(case, speak, at(case.contact_due + timedelta(microseconds=1)))
+    assert [type(event) for event in late.events] == [CaseOverdue, CitizenContacted]
+    spoken = talk(accepted())
+    assert spoken.due is not None
+    assert overdue(result(spoken, spoken.due)) == []
+    assert overdue(result(spoken, spoken.due + timedelta(microseconds=1))) == ["resolution"]
+    owed = state(rectify(resolved(), dissatisfied(), at(), BUREAU))
+    assert overdue(close(owed, SETTLED, at(MONDAY + timedelta(days=20)))) == ["resolution"]
+    assert overdue(close(resolved(), SETTLED, at(MONDAY + timedelta(days=20)))) == []
 
 
 def test_a_request_told_again_changes_nothing() -> None:
@@ -132,7 +202,7 @@ def test_the_way_to_a_resolved_case() -> None:
 def test_in_time_is_until_the_very_moment(late: timedelta, in_time: bool) -> None:
     case = talk(accepted())
     assert case.due is not None
-    (event,) = result(case, case.due + late).events
+    *_, event = result(case, case.due + late).events
     assert isinstance(event, CaseResolved)
     assert event.in_time is in_time
 
@@ -203,11 +273,12 @@ def test_a_dissatisfied_citizen_gets_the_same_officer_again() -> None:
             officer=case.officer,
             reopened_at=MONDAY + HOUR,
             reason="dissatisfied",
-            due=MONDAY + timedelta(days=3, hours=1),
+            # Three working days of eight hours, from when follow-up opened it.
+            due=MONDAY + timedelta(days=2, hours=8),
         ),
     )
     owed = state(reopened)
-    assert owed.wake_at == MONDAY + timedelta(days=3, hours=1)
+    assert owed.wake_at == MONDAY + timedelta(days=2, hours=8)
     assert refusal(result(owed)) == "contact-first"
     (second,) = result(talk(owed)).events
     assert isinstance(second, CaseResolved)
