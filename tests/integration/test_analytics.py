@@ -19,6 +19,7 @@ from services.analytics.domain.facts import FIELDS, Fact
 from services.analytics.domain.insights import subject_of
 from services.analytics.domain.rollup import DIMENSIONS, METRICS, Cell, OpenCell, recount
 from services.analytics.live import LiveRate
+from services.analytics.migrations import a002_one_place
 from services.analytics.projection import project
 from services.analytics.settings import AnalyticsSettings
 from services.analytics.telling import DayTeller
@@ -34,7 +35,7 @@ from shared.store.migration import migrate
 from shared.web.app import create_api
 from shared.web.auth import Role, Staff, issue_token
 from shared.web.health import Readiness
-from tests.support.analytics import CITIZENS_WORDS, DAY, SOURCES, Story, stories
+from tests.support.analytics import CITIZENS_WORDS, DAY, RECEIVED_AT, SOURCES, Story, stories
 from tests.support.kafka import KafkaServer
 from tests.support.kernel import PARTITIONS, Bench, until
 
@@ -166,6 +167,40 @@ async def test_one_event_at_a_time_gives_the_same_sums(bench: Bench) -> None:
     async with bench.engine.connect() as connection:
         facts, daily, standing = await kept(connection)
     assert (daily, standing) == (dict(recount(facts).daily), dict(recount(facts).open))
+
+
+async def test_what_was_counted_twice_before_is_counted_once_after_the_migration(bench: Bench) -> None:
+    closed, reopened, again = Story(uuid4()), Story(uuid4()), Story(uuid4(), level=None)
+    await apply(bench, closed, reopened, again)
+    async with bench.engine.begin() as connection:
+        # As it was kept before: reopened after the closing, and one of the two resolved again.
+        for story, state, resolved_at in ((reopened, "reopened", RECEIVED_AT), (again, "resolved", NOW)):
+            await connection.execute(
+                sa.text(
+                    "UPDATE facts SET state = :state, reopenings = 1, settlement = 'unanswered', closed_at = :at, "
+                    "settled_at = :at, resolved_at = :resolved_at WHERE case_id = :id"
+                ),
+                {"state": state, "at": RECEIVED_AT, "resolved_at": resolved_at, "id": story.case_id},
+            )
+        await connection.execute(sa.text("UPDATE daily SET closed = 3, settled_unanswered = 2, reopened = 2"))
+        await connection.execute(sa.text("UPDATE open_cases SET cases = 0"))
+        await connection.execute(
+            sa.text(
+                "INSERT INTO open_cases VALUES ('reopened', 'traffic', 'dong-hu', 1) "
+                "ON CONFLICT (state, unit, district) DO UPDATE SET cases = 1"
+            )
+        )
+        await connection.execute(sa.text("UPDATE open_cases SET cases = 1 WHERE state = 'resolved'"))
+        for statement in a002_one_place.STATEMENTS:
+            await connection.execute(sa.text(statement))
+        facts, daily, standing = await kept(connection)
+    count = recount(facts)
+    assert (daily, standing) == (dict(count.daily), dict(count.open))
+    assert {fact.case_id: (fact.settlement, fact.closed_at is not None) for fact in facts} == {
+        closed.case_id: ("satisfied", True),
+        reopened.case_id: (None, False),
+        again.case_id: (None, False),
+    }
 
 
 async def test_a_changed_day_is_told_once_in_sequence(bench: Bench, settings: AnalyticsSettings) -> None:

@@ -79,6 +79,7 @@ class Fact:
     resolved_at: datetime | None = None
     """Last resolution."""
     closed_at: datetime | None = None
+    """None again once the case is reopened."""
     resolutions: int = 0
     resolutions_in_time: int = 0
     reopenings: int = 0
@@ -95,6 +96,7 @@ class Fact:
     """Last answer."""
     rectifications: int = 0
     settlement: str | None = None
+    """How follow-up ended; None again once it goes on."""
     settled_at: datetime | None = None
 
 
@@ -170,6 +172,7 @@ def _reopened(fact: Fact, event: case.CaseReopened, _time: datetime) -> None:
     fact.state = REOPENED
     fact.unit = event.unit
     fact.due = event.due
+    fact.closed_at = None
     fact.reopenings += 1
 
 
@@ -204,6 +207,9 @@ def _answered(fact: Fact, event: followup.SurveyAnswered, _time: datetime) -> No
 
 
 def _rectified(fact: Fact, _event: followup.RectificationOpened, _time: datetime) -> None:
+    # A late answer takes a settlement back.
+    fact.settlement = None
+    fact.settled_at = None
     fact.rectifications += 1
 
 

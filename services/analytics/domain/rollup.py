@@ -1,7 +1,8 @@
 """What facts add up to: each case stands in one cell, and a change moves it by a delta.
 
 Every number counts cases, so that any of them can be divided by any other: a case that was reopened twice is one
-reopened case. All are counted on the day the request was received.
+reopened case. All are counted on the day the request was received. A case is open in one state or closed with one
+settlement, never both, in whatever order the services' events come.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from shared.events.words import Satisfaction, Settlement
 
 COUNTS = ("received", "opened", "assigned", "resolved", "in_time", "reopened", "overdue", "closed")
 """Cases received, classified, with a unit, resolved at least once, resolved always in time, reopened at least once,
-with a clock that ran out, closed."""
+with a clock that ran out, closed now."""
 SURVEYS = ("surveyed", "delivered", "answered", "first_satisfied")
 """Cases whose citizen was asked, reached, has answered, was satisfied at the first answer."""
 LEVELS = tuple(level.value.replace("-", "_") for level in Satisfaction)
 """Cases by the citizen's last answer."""
 SETTLEMENTS = tuple(f"settled_{settlement.value}" for settlement in Settlement)
-"""Cases by how their follow-up ended."""
+"""Closed cases by how their follow-up ended: what is open has no end, though follow-up may have told of it already."""
 METRICS = (*COUNTS, *SURVEYS, *LEVELS, *SETTLEMENTS)
 SATISFIED_LEVELS = tuple(level.value.replace("-", "_") for level in Satisfaction if level.is_satisfied)
 DIMENSIONS = ("day", "family", "district", "unit", "category")
@@ -62,7 +63,8 @@ def cell_of(fact: Fact) -> Cell | None:
 
 def numbers_of(fact: Fact) -> Numbers:
     """What the case adds to its cell."""
-    level, settlement = fact.last_level, fact.settlement
+    level, is_closed = fact.last_level, fact.state == CLOSED
+    settlement = fact.settlement if is_closed else None
     return (
         int(fact.requested),
         int(fact.opened_at is not None),
@@ -71,7 +73,7 @@ def numbers_of(fact: Fact) -> Numbers:
         int(0 < fact.resolutions == fact.resolutions_in_time),
         int(fact.reopenings > 0),
         int(fact.overdue > 0),
-        int(fact.closed_at is not None),
+        int(is_closed),
         int(fact.surveys > 0),
         int(fact.deliveries > 0),
         int(fact.answers > 0),
