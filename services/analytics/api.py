@@ -30,6 +30,8 @@ from shared.web.problems import Problem
 _EVERYWHERE = (Role.ANALYST, Role.SUPERVISOR, Role.ADMIN)
 reads = require(*_EVERYWHERE, Role.UNIT_LEAD)
 
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2999, 12, 31)
+"""The days that can be asked for."""
 DEFAULT_DAYS = 30
 RECENT_DEFAULT = 50
 RECENT_MAX = 200
@@ -161,6 +163,13 @@ class AnalyticsApi:
     def _question(
         self, staff: Staff, by: str, first: date | None, last: date | None, *, unit: str | None, **codes: str | None
     ) -> Question:
+        if any(not FIRST_DAY <= day <= LAST_DAY for day in (first, last) if day is not None):
+            raise Problem(
+                422,
+                "bad-range",
+                "Bad range of days",
+                f"`from` and `to` lie between {FIRST_DAY} and {LAST_DAY}. Correct the year.",
+            )
         last = last or self._clock().astimezone(BUREAU_TIME).date()
         first = first or last - timedelta(days=DEFAULT_DAYS - 1)
         most = self._settings.analytics_days

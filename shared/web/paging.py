@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -62,7 +62,7 @@ def decode_cursor(cursor: str, *kinds: type[CursorPart]) -> tuple[CursorPart, ..
         if not isinstance(plain, list) or len(plain) != len(kinds) or not all(isinstance(part, str) for part in plain):
             raise ValueError("not the parts asked for")
         return tuple(_part(part, kind) for part, kind in zip(plain, kinds, strict=True))
-    except (ValueError, binascii.Error):
+    except (ValueError, OverflowError, binascii.Error):
         raise Problem(
             400,
             "invalid-cursor",
@@ -76,6 +76,7 @@ def _part(text: str, kind: type[CursorPart]) -> CursorPart:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None or moment.utcoffset() is None:
             raise ValueError("naive time")
+        moment.astimezone(UTC)
         return moment
     if kind is int:
         number = int(text)

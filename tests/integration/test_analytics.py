@@ -329,6 +329,13 @@ async def test_nothing_is_told_to_others(path: str, ask: Callable[..., Any]) -> 
     [
         ("counts", {"from_": "2026-03-04"}, "bad-range"),
         ("counts", {"from_": "2025-01-26", "to": "2026-03-02"}, "bad-range"),
+        ("counts", {"to": "0001-01-05"}, "bad-range"),
+        ("satisfaction", {"to": "0001-01-05"}, "bad-range"),
+        ("counts", {"from_": "9999-12-31"}, "bad-range"),
+        ("counts", {"from_": "9999-12-30", "to": "9999-12-31"}, "bad-range"),
+        ("counts", {"from_": "1969-12-31", "to": "1970-01-01"}, "bad-range"),
+        ("counts", {"to": "0000-01-05"}, "invalid-request"),
+        ("counts", {"to": "10000-01-05"}, "invalid-request"),
         ("satisfaction", {"by": "day,officer"}, "unknown-dimension"),
         ("open", {"by": "family"}, "unknown-dimension"),
         ("counts", {"family": ",".join(f"f{nth}" for nth in range(101))}, "too-many-codes"),
@@ -342,6 +349,13 @@ async def test_a_bad_question_is_told_how_to_be_better(
     path: str, query: dict[str, str], slug: str, ask: Callable[..., Any]
 ) -> None:
     assert (await ask(path, status=422, **query))["type"] == f"urn:minsheng:problem:{slug}"
+
+
+async def test_a_question_beyond_all_calendars_is_told_the_range(ask: Callable[..., Any]) -> None:
+    told = await ask("counts", status=422, to="0001-01-05")
+    assert "between 1970-01-01 and 2999-12-31" in told["detail"]
+    assert (await ask("counts", from_="1970-01-01", to="1970-01-02"))["rows"] == []
+    assert (await ask("counts", from_="2999-12-31", to="2999-12-31"))["rows"] == []
 
 
 async def test_limits_hold_at_the_limit(bench: Bench, ask: Callable[..., Any]) -> None:

@@ -40,6 +40,9 @@ def _raw(value: object) -> str:
     ("cursor", "kind"),
     [
         (_raw(["2026-01-01T00:00:00"]), datetime),
+        # No time of UTC, in which it would be looked for.
+        (_raw(["0001-01-01T00:00:00+14:00"]), datetime),
+        (_raw(["9999-12-31T23:59:59-14:00"]), datetime),
         (_raw(["9223372036854775808"]), int),
         (_raw(["-9223372036854775809"]), int),
         (_raw(["a\x00b"]), str),
