@@ -10,7 +10,16 @@ from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from services.routing.domain.lexicon import MIN_WORD
 from services.routing.domain.organisation import (
@@ -24,10 +33,19 @@ from services.routing.domain.organisation import (
 )
 from services.routing.domain.taxonomy import Category, Taxonomy
 from shared.events.words import CategoryCode, DistrictCode, Grade, OfficerId, RequestKind, UnitCode
+from shared.folding import fold_words
 from shared.worktime import ChineseDays, WorkingCalendar, YearDays, chinese_calendar, week_of
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-Word = Annotated[str, StringConstraints(min_length=MIN_WORD, max_length=64)]
+
+
+def _findable(word: str) -> str:
+    if len(fold_words(word)) < MIN_WORD:
+        raise ValueError(f"a word that is looked for has at least {MIN_WORD} visible characters; write a longer one")
+    return word
+
+
+Word = Annotated[str, StringConstraints(min_length=MIN_WORD, max_length=64), AfterValidator(_findable)]
 Minutes = Annotated[int, Field(ge=1, le=100_000)]
 Degrees = tuple[
     Annotated[float, Field(ge=-90, le=90)],
@@ -56,7 +74,7 @@ class _City(_Part):
 
 class _District(_Part):
     code: DistrictCode
-    name: Name
+    name: Word
     aliases: tuple[Word, ...] = ()
     area: Degrees | None = None
     fallback: bool = False
@@ -201,7 +219,9 @@ def _contradictions(file: _File) -> Iterator[tuple[Path_, str]]:
     """What each part alone can't know: codes that are there twice, and references to what isn't there."""
     for part in ("districts", "calendars", "units", "categories"):
         yield from _repeated((part, i, "code", item.code) for i, item in enumerate(getattr(file, part)))
-    names = [(i, n) for i, d in enumerate(file.districts) for n in dict.fromkeys((d.name, *d.aliases))]
+    names = [
+        (i, n) for i, d in enumerate(file.districts) for n in {fold_words(n): n for n in (d.name, *d.aliases)}.values()
+    ]
     yield from _repeated(("districts", i, "aliases", n) for i, n in names)
     yield from _repeated(("units", i, "officers", o) for i, u in enumerate(file.units) for o in u.officers)
     districts = {district.code for district in file.districts}
@@ -225,8 +245,10 @@ def _contradictions(file: _File) -> Iterator[tuple[Path_, str]]:
 def _repeated(uses: Iterable[tuple[str, int, str, str]]) -> Iterator[tuple[Path_, str]]:
     seen: Counter[str] = Counter()
     for part, place, field, value in uses:
-        seen[value] += 1
-        if seen[value] == 2:
+        # As they are matched: two spellings of one name can't belong to two districts.
+        folded = fold_words(value)
+        seen[folded] += 1
+        if seen[folded] == 2:
             yield (part, place, field), f"{value!r} is there already in {part}; each may stand once"
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from services.routing.domain.taxonomy import Classification, Taxonomy
 from shared.events.request import Location, RequestReceived
 from shared.events.words import Grade
+from shared.folding import fold_words
 from shared.worktime import WorkingCalendar
 
 
@@ -107,7 +108,7 @@ class Bureau:
         self.fallback_district = fallback_district
         self.deadlines = deadlines
         self.taxonomy = taxonomy
-        self._by_name = {n.lower(): d.code for d in districts for n in (d.code, *d.names)}
+        self._by_name = {fold_words(n): d.code for d in districts for n in (d.code, *d.names)}
         self._areas = [(district.area, district.code) for district in districts if district.area is not None]
         self._responsible = {
             (district, category): _responsible(units, district, category)
@@ -128,7 +129,7 @@ class Bureau:
         To name the whole city is no evidence: 'Min'an, Beihu' means Beihu, and 'Min'an' leaves it to the next.
         """
         hint = request.district_hint
-        if hint and (said := self._by_name.get(hint.strip().lower())) not in (None, self.fallback_district):
+        if hint and (said := self._by_name.get(fold_words(hint))) not in (None, self.fallback_district):
             return said
         if hint and (code := self._particular(self.taxonomy.districts_in(hint))):
             return code

@@ -1,4 +1,7 @@
-"""What a request is about: kind, category, grade and named districts, from its words, with the words that say so."""
+"""What a request is about: kind, category, grade and named districts, from its words, with the words that say so.
+
+Words are looked for as `shared.folding` folds them, and told as the bureau writes them.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,12 @@ from dataclasses import dataclass
 
 from services.routing.domain.lexicon import Entry, Lexicon
 from shared.events.words import Grade, RequestKind
+from shared.folding import fold_words
 
 SCANNED = 4_000
-"""Characters of a text that are looked at: what somebody wants stands in the beginning."""
+"""Characters of a folded text that are looked at: what somebody wants stands in the beginning."""
+_FOLDED = 2 * SCANNED
+"""Characters as written that are folded for it, many of which may be invisible."""
 TOLD = 10
 """Words that are told as the reason, at most."""
 _STRONG = 3
@@ -65,25 +71,24 @@ class Taxonomy:
             raise ValueError(f"The default category {default_category!r} is not among the categories.")
         self.default_category = default_category
         self._default_kind = default_kind
-        self._by_hint = {c.name.lower(): c.code for c in categories} | {c.code: c.code for c in categories}
+        self._by_hint = {fold_words(c.name): c.code for c in categories} | {c.code: c.code for c in categories}
         self._rank = {category.code: place for place, category in enumerate(categories)}
         self._kind_rank = {kind: place for place, kind in enumerate(kinds)}
-        self._districts = {name.lower(): code for name, code in district_names.items()}
+        self._districts = dict(district_names)
         self._category_weights: dict[str, list[tuple[str, int]]] = {}
         for category in categories:
-            for words, factor in ((category.strong, _STRONG), (category.words, 1)):
-                for word in words:
-                    weight = factor * min(len(word), _LONGEST_COUNTED)
-                    self._category_weights.setdefault(word.lower(), []).append((category.code, weight))
+            for word, factor in _once([*category.strong, *category.words], strong=len(category.strong)):
+                weight = factor * min(len(fold_words(word)), _LONGEST_COUNTED)
+                self._category_weights.setdefault(word, []).append((category.code, weight))
         self._kind_words: dict[str, list[RequestKind]] = {}
         for kind, telling in kinds.items():
-            for word in telling:
-                self._kind_words.setdefault(word.lower(), []).append(kind)
+            for word, _ in _once(telling):
+                self._kind_words.setdefault(word, []).append(kind)
         self._lexicon = Lexicon(
             (
                 *(Entry(_CATEGORY, word) for word in self._category_weights),
                 *(Entry(_KIND, word) for word in self._kind_words),
-                *(Entry(_MAJOR, word) for word in major),
+                *(Entry(_MAJOR, word) for word, _ in _once(major)),
                 *(Entry(_DISTRICT, word) for word in self._districts),
             ),
             ignored,
@@ -101,11 +106,12 @@ class Taxonomy:
 
         A hint that names a category (code or name) decides it; another one counts like words of the subject.
         """
-        hinted = self._by_hint.get(category_hint.strip().lower()) if category_hint else None
-        heading = subject or ""
-        if category_hint and hinted is None:
-            heading = f"{heading}\n{category_hint}"
-        text = f"{heading}\n{body}"[: len(heading) + 1 + SCANNED]
+        hint = _readable(category_hint) if category_hint else ""
+        hinted = self._by_hint.get(hint)
+        heading = _readable(subject) if subject else ""
+        if hint and hinted is None:
+            heading = f"{heading}\n{hint}"
+        text = f"{heading}\n{_readable(body[:_FOLDED])[:SCANNED]}"
         end_of_heading = len(heading)
         scores: dict[str, int] = {}
         kinds: dict[RequestKind, int] = {}
@@ -141,7 +147,7 @@ class Taxonomy:
     def districts_in(self, text: str) -> tuple[str, ...]:
         """The districts that a short text, a place for example, names; the most and first named first."""
         found: dict[str, int] = {}
-        for hit in self._lexicon.find(text):
+        for hit in self._lexicon.find(_readable(text)):
             if hit.entry.role == _DISTRICT:
                 code = self._districts[hit.entry.word]
                 found[code] = found.get(code, 0) + 1
@@ -157,3 +163,17 @@ class Taxonomy:
         if not kinds:
             return self._default_kind
         return min(kinds, key=lambda kind: (-kinds[kind], self._kind_rank[kind]))
+
+
+def _readable(text: str) -> str:
+    """The text as words are looked for in it. A line ends within a word where a mail program or a PDF file broke it."""
+    return fold_words(" ".join(text.splitlines()))
+
+
+def _once(words: Sequence[str], strong: int = 0) -> list[tuple[str, int]]:
+    """The words with their factors, the first `strong` of them being strong ones; of spellings that are one when
+    folded, the first."""
+    first: dict[str, tuple[str, int]] = {}
+    for place, word in enumerate(words):
+        first.setdefault(fold_words(word), (word, _STRONG if place < strong else 1))
+    return list(first.values())

@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.routing.domain.lexicon import Entry, Lexicon
+from shared.folding import fold_words
 
 
 def found(lexicon: Lexicon, text: str) -> list[tuple[str, str, int]]:
-    return [(hit.entry.role, hit.entry.word, hit.position) for hit in lexicon.find(text)]
+    return [(hit.entry.role, hit.entry.word, hit.position) for hit in lexicon.find(fold_words(text))]
 
 
 def test_finds_words_in_their_order_with_their_places() -> None:
@@ -42,8 +43,21 @@ def test_ignored_words_hide_in_every_role_and_are_no_hits() -> None:
     assert [word for _, word, _ in found(lexicon, "交通银行门口交通乱")] == ["交通"]
 
 
-def test_case_does_not_matter() -> None:
-    assert found(Lexicon([Entry("a", "KTV")]), "楼下 ktv") == [("a", "ktv", 3)]
+def test_case_does_not_matter_and_words_are_told_as_given() -> None:
+    assert found(Lexicon([Entry("a", "KTV")]), "楼下 ktv") == [("a", "KTV", 3)]
+
+
+@pytest.mark.parametrize(
+    "written", ["擾民", "扰\u200d民", "扰 民", "扰\u3000民", "扰\ufe00民", "\u202d扰民\u202c", "扰\u2ea0"]
+)
+@pytest.mark.parametrize("known", ["扰民", "擾民"])
+def test_words_are_found_however_they_are_written(known: str, written: str) -> None:
+    assert found(Lexicon([Entry("a", known)]), f"夜里{written}") == [("a", known, 2)]
+
+
+def test_a_longer_word_hides_in_whatever_spelling() -> None:
+    lexicon = Lexicon([Entry("a", "身份证"), Entry("a", "臨時身份證")], ignored=["身分證"])
+    assert [word for _, word, _ in found(lexicon, "办临时身份证")] == ["臨時身份證"]
 
 
 @pytest.mark.parametrize("special", ["]-", "^a", "\\d", "a-", "[["])
@@ -65,13 +79,13 @@ few = st.text(alphabet="甲乙丙A-", min_size=2, max_size=4)
 
 @given(words=st.lists(few, max_size=8), text=st.text(alphabet="甲乙丙A-\n", max_size=40))
 def test_finds_exactly_what_looking_for_each_word_finds(words: list[str], text: str) -> None:
-    lowered = [word.lower() for word in words]
+    lowered = {word: word.lower() for word in words}
     expected = set()
-    for word in lowered:
-        rest = text.lower()
-        for longer in sorted({w for w in lowered if word in w and w != word}, key=lambda w: (-len(w), w)):
+    for given_word, word in lowered.items():
+        rest = fold_words(text)
+        for longer in sorted({w for w in lowered.values() if word in w and w != word}, key=lambda w: (-len(w), w)):
             rest = rest.replace(longer, "\0")
         if word in rest:
-            expected.add(word)
+            expected.add(given_word)
     lexicon = Lexicon([Entry("a", word) for word in words])
     assert {word for _, word, _ in found(lexicon, text)} == expected

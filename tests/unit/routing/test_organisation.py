@@ -18,7 +18,13 @@ def district_of(body: str = "太吵", **fields: object) -> str:
     return BUREAU.classify(request(body, **fields))[1]
 
 
-@pytest.mark.parametrize("hint", ["west", "西区", " 西门街 ", "平安市西区公安分局"])
+@pytest.mark.parametrize(
+    "hint",
+    [
+        *("west", "西区", " 西门街 ", "平安市西区公安分局"),
+        *("ＷＥＳＴ", "西\u200b區", "西 门 街", "平安市西區公安分局", "⻄区", "平安市⻄\u200d区"),
+    ],
+)
 def test_the_senders_hint_goes_before_all_else(hint: str) -> None:
     assert district_of("东区太吵", district_hint=hint, location=Location(latitude=10.5, longitude=20.5)) == "west"
 
@@ -30,6 +36,8 @@ def test_a_location_goes_before_names() -> None:
 
 def test_the_place_goes_before_the_text() -> None:
     assert district_of("东区太吵", place="西门街 3 号") == "west"
+    assert district_of("东区太吵", place="西門街３號") == "west"
+    assert district_of("⻄\u200d门 街太吵") == "west"
     assert district_of("东区太吵", place="老地方") == "east"
 
 

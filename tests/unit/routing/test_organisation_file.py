@@ -75,11 +75,13 @@ def test_a_year_that_is_announced_later_can_be_added() -> None:
         ("code: station", "code: centre", "code: station", "'centre' is there already"),
         ("officers: [s1]", "officers: [c1]", "officers: [s1]", "'c1' is there already"),
         ("aliases: [东门街]", "aliases: [全市]", "fallback", "'全市' is there already"),
+        ("aliases: [东门街]", "aliases: [全\u3000市]", "fallback", "'全市' is there already"),
         ("[10, 20, 11, 21]", "[11, 20, 10, 21]", "aliases", "south, west, north, east"),
         ("09:00-12:00", "9-12", "holidays: china", "'9-12' is not a span"),
         ("Asia/Shanghai", "Asia/Nowhere", "timezone", "no time zone 'Asia/Nowhere'"),
         ("rectification: 90", "rectification: 0", "rectification", "greater than or equal to 1"),
         ("strong: [扰民]", "strong: [吵]", "扰民", "at least 2 characters"),
+        ("strong: [扰民]", 'strong: ["吵\\u200b"]', "扰民", "at least 2 visible characters"),
         ("name: 派出所, ", "name: 派出所, tel: 1, ", "派出所", "Extra inputs are not permitted"),
     ],
 )

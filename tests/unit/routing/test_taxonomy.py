@@ -79,6 +79,57 @@ def test_the_default_must_be_a_category() -> None:
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        "投訴東門街唱歌擾民，像有人販毒",
+        "投\u200d诉东\u2060门街唱歌扰\ufeff民，像有人贩\u00ad毒",
+        "投 诉 东 门 街 唱歌扰 民，像有人贩　毒",
+    ],
+)
+def test_how_the_words_are_written_does_not_matter(body: str) -> None:
+    found = TAXONOMY.classify(None, body)
+    assert (found.kind, found.category, found.grade) == (RequestKind.COMPLAINT, "noise", Grade.MAJOR)
+    assert found.districts == ("east",)
+    # Told as the bureau writes them.
+    assert found.words == ("贩毒", "扰民")
+
+
+@pytest.mark.parametrize("hint", ["身份證", "身 份 证", "ｃａｒｄ", "身\u200b份证"])
+def test_a_hint_decides_however_it_is_written(hint: str) -> None:
+    assert TAXONOMY.classify("太吵", "扰民", category_hint=hint).category == "card"
+
+
+def test_the_bureaus_own_spelling_does_not_matter_and_counts_once() -> None:
+    twice = Taxonomy(
+        [
+            Category("one", "一", words=("停電", "停电", "停水")),
+            Category("two", "二", strong=("停電",), words=("停电",)),
+        ],
+        default_category="two",
+        kinds={RequestKind.REPORT: ["舉報", "举报"], RequestKind.COMPLAINT: ["投诉"]},
+        default_kind=RequestKind.HELP,
+        major=("販毒", "贩毒"),
+        district_names={"東區": "east", "西区": "west"},
+    )
+    found = twice.classify(None, "举报贩毒，东区停电，投诉，投诉西区停水")
+    assert (found.category, found.words) == ("two", ("販毒", "停電"))
+    assert found.kind is RequestKind.REPORT
+    assert found.districts == ("east", "west")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\u2028", " \n　"])
+def test_a_line_may_end_within_a_word(end: str) -> None:
+    found = TAXONOMY.classify(f"东门{end}街", f"每晚扰{end}民，像有人贩{end}毒")
+    assert (found.category, found.grade, found.districts) == ("noise", Grade.MAJOR, ("east",))
+    assert TAXONOMY.districts_in(f"东门{end}街") == ("east",)
+
+
+def test_what_nobody_sees_takes_no_room_from_the_words() -> None:
+    assert TAXONOMY.classify(None, "\u200b" * SCANNED + "扰民").category == "noise"
+    assert TAXONOMY.classify("擾\u200d民\u200d" * 3, "物业费物业费").category == "noise"
+
+
+@pytest.mark.parametrize(
     ("text", "category", "kind"),
     [
         ("请问孩子的户口本丢了怎么补办，需要什么材料", "household-register", RequestKind.ENQUIRY),
