@@ -79,21 +79,27 @@ class CaseApi:
         state: Annotated[CaseState | None, Query()] = None,
         unit: _Code = None,
         officer: _Code = None,
+        urgent: Annotated[bool | None, Query(description="Only those that belong to 110, or only the others")] = None,
         cursor: Cursor = None,
         limit: Limit = DEFAULT_LIMIT,
     ) -> Page[CaseView]:
-        """Cases, the newest first. Officers and unit leads see those of their own unit."""
+        """Urgent cases on which the unit owes something first, then all others, each the newest first.
+
+        Officers and unit leads see those of their own unit.
+        """
         unit = self._cases.unit_listed(staff, unit)
-        before: UUID | None = None
+        behind: tuple[bool, UUID] | None = None
         if cursor is not None:
-            (part,) = decode_cursor(cursor, UUID)
-            assert isinstance(part, UUID)
-            before = part
-        query = store.list_query(limit=limit + 1, state=state, unit=unit, officer=officer, before=before)
+            pressing, case_id = decode_cursor(cursor, int, UUID)
+            assert isinstance(case_id, UUID)
+            behind = bool(pressing), case_id
         async with self._engine.connect() as connection:
-            found = await store.list_cases(connection, query)
-        views = [view(listed.case_id, listed.version, listed.case) for listed in found]
-        return page_of(views, limit, lambda shown: (shown.case_id,))
+            found = await store.list_cases(
+                connection, limit=limit + 1, behind=behind, state=state, unit=unit, officer=officer, urgent=urgent
+            )
+        page = page_of(found, limit, lambda listed: (int(listed.case.is_pressing), listed.case_id))
+        views = [view(listed.case_id, listed.version, listed.case) for listed in page.items]
+        return Page[CaseView].model_construct(items=views, next=page.next)
 
     async def get(self, case_id: CaseIdPath, staff: Annotated[Staff, Depends(reads)]) -> Response:
         """One case, with its version as `ETag`."""

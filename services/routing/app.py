@@ -18,7 +18,7 @@ from shared.bus.kernel import Kernel
 from shared.bus.wakes import Wakes
 from shared.events.base import Event
 from shared.events.followup import CaseSettled, RectificationOpened
-from shared.events.request import RequestReceived
+from shared.events.request import RequestReceived, RequestUrgencyJudged
 from shared.hosting import EventService, Every, Wiring, faust_app, run
 from shared.web.app import create_api
 from shared.web.idempotency import forget_before
@@ -33,6 +33,7 @@ def reactions(bureau: Bureau) -> dict[type[Event], Reaction[Case]]:
     """What routing does on which event."""
     return {
         RequestReceived: partial(decisions.receive, bureau=bureau),
+        RequestUrgencyJudged: partial(decisions.judge_urgency, bureau=bureau),
         RectificationOpened: partial(decisions.rectify, bureau=bureau),
         CaseSettled: decisions.close,
     }

@@ -102,6 +102,17 @@ class CaseOverdue(CaseEvent, type="minsheng.case.overdue.v1"):
     due: Public[datetime]
 
 
+class CaseUrgencyChanged(CaseEvent, type="minsheng.case.urgency-changed.v1"):
+    """A person said that the case belongs to 110, or that it was flagged by mistake; the clocks from now on."""
+
+    unit: Public[UnitCode]
+    officer: OfficerId | None
+    urgent: Public[bool]
+    changed_at: Public[datetime]
+    contact_due: Public[datetime | None]
+    due: Public[datetime | None]
+
+
 class CaseClosed(CaseEvent, type="minsheng.case.closed.v1"):
     """Follow-up settled the case; nothing more is owed."""
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.events.base import Event, Public
-from shared.events.words import ChannelFamily, ChannelId, RequestKind, Sealed
+from shared.events.words import ChannelFamily, ChannelId, OfficerId, RequestKind, Sealed
 
 
 class RequestEvent(Event, topic="requests"):
@@ -42,3 +42,28 @@ class RequestReceived(RequestEvent, type="minsheng.request.received.v1"):
     requester: Sealed | None = None
     pseudonym: str | None = None
     urgent: Public[bool] = False
+    """The screen flagged it: its words name a matter for 110."""
+    screening: Public[str | None] = None
+    """The version of the screen that looked at it, weights and rules."""
+
+
+class RequestFlagged(RequestEvent, type="minsheng.request.flagged.v1"):
+    """The screen flagged the request: it belongs to 110, and the citizen was told so. Follows its receipt at once.
+
+    `score` is the learned screen's, 0..1; `rule` names the rule that was met, if any.
+    """
+
+    number: str
+    flagged_at: Public[datetime]
+    score: Public[float]
+    rule: Public[str | None] = None
+    screening: Public[str]
+
+
+class RequestUrgencyJudged(RequestEvent, type="minsheng.request.urgency-judged.v1"):
+    """A person looked at the request and said whether it belongs to 110; `screening` is the version that had looked."""
+
+    urgent: Public[bool]
+    judged_at: Public[datetime]
+    judged_by: OfficerId
+    screening: Public[str | None] = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -13,8 +14,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.routing import store
+from services.routing.domain import decisions
 from services.routing.domain.case import CaseState
 from shared.bus.relay import Relay
+from shared.events.request import RequestUrgencyJudged
 from shared.store.engine import create_engine
 from shared.store.migration import migrate
 from shared.store.outbox import OutboxRow
@@ -148,12 +151,43 @@ async def test_lists_go_on_by_cursor_newest_first_whatever_the_filter(parts: Rou
     assert await pages(admin, unit=OTHER) == []
 
 
+async def test_urgent_cases_stand_first_until_they_are_done(parts: RoutingParts) -> None:
+    ids = sorted([await opened(parts, urgent=place % 3 == 0, requester=None) for place in range(9)], reverse=True)
+    async with parts.engine.connect() as connection:
+        stored = await connection.execute(sa.text("SELECT case_id FROM cases WHERE urgent"))
+        urgent = sorted(stored.scalars(), reverse=True)
+    assert len(urgent) == 3
+    done = urgent.pop(1)
+    officer = parts.client(Role.OFFICER, parts.officer(done))
+    for command in ("accept", "resolve"):
+        assert (await officer.post(f"/v1/cases/{done}/{command}", json=BODIES[command])).status_code == 200
+    admin = parts.client(Role.ADMIN, unit=None)
+    calm = [case_id for case_id in ids if case_id not in urgent]
+    expected = [str(case_id) for case_id in (*urgent, *calm)]
+    assert await pages(admin) == expected
+    assert await pages(admin, unit=UNIT) == expected
+    assert await pages(admin, state="assigned") == [case_id for case_id in expected if case_id != str(done)]
+    assert await pages(admin, urgent=True) == [str(case_id) for case_id in (*urgent, done)]
+    assert await pages(admin, urgent=True, unit=UNIT, state="resolved") == [str(done)]
+    assert await pages(admin, urgent=False) == [str(one) for one in ids if one not in urgent and one != done]
+
+
+async def test_a_verdict_of_a_person_moves_a_case_in_the_lists(parts: RoutingParts) -> None:
+    first, second = sorted([await opened(parts), await opened(parts)])
+    admin = parts.client(Role.ADMIN, unit=None)
+    assert await pages(admin) == [str(second), str(first)]
+    judged = RequestUrgencyJudged(urgent=True, judged_at=datetime.now(UTC), judged_by="op1")
+    await parts.commands.execute(first, lambda case, moment: decisions.judge_urgency(case, judged, moment, BUREAU))
+    assert await pages(admin) == [str(first), str(second)]
+
+
 STORED = """
-INSERT INTO cases (case_id, version, state, status, unit, officer)
+INSERT INTO cases (case_id, version, state, status, unit, officer, urgent, pressing)
 SELECT CAST(lpad(to_hex(n), 32, '0') AS uuid), 2, '{}',
     CASE WHEN n <= 3000 THEN (ARRAY['assigned', 'accepted', 'closed'])[1 + n % 3] ELSE 'closed' END,
     CASE WHEN n <= 3000 THEN 'old-unit' ELSE 'u' || n % 7 END,
-    CASE WHEN n <= 3000 THEN 'old-officer' ELSE 'o' || n % 31 END
+    CASE WHEN n <= 3000 THEN 'old-officer' ELSE 'o' || n % 31 END,
+    n <= 500, n <= 150
 FROM generate_series(1, 30000) AS n
 """
 
@@ -176,6 +210,9 @@ def scanned(plan: dict[str, Any]) -> int:
         {"officer": "old-officer"},
         {"unit": "old-unit", "state": CaseState.CLOSED},
         {"officer": "old-officer", "state": CaseState.ASSIGNED},
+        {"urgent": True},
+        {"urgent": True, "unit": "old-unit"},
+        {"urgent": False},
     ],
     ids=str,
 )
@@ -185,11 +222,14 @@ async def test_a_page_costs_the_same_however_many_cases_are_stored(parts: Routin
         await connection.execution_options(isolation_level="AUTOCOMMIT")
         await connection.execute(sa.text(STORED))
         await connection.execute(sa.text("ANALYZE cases"))
-        query = store.list_query(limit=51, **filters)
-        compiled = query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
-        explained = await connection.scalar(sa.text(f"EXPLAIN (ANALYZE, FORMAT JSON) {compiled}"))
-        assert len((await connection.execute(query)).all()) == 51
-    assert scanned(explained[0]["Plan"]) <= 7 * 51 + len(CaseState)
+        for pressing in (True, False):
+            query = store.list_query(limit=51, pressing=pressing, **filters)
+            compiled = query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+            explained = await connection.scalar(sa.text(f"EXPLAIN (ANALYZE, FORMAT JSON) {compiled}"))
+            found = len((await connection.execute(query)).all())
+            assert found == 51 or pressing
+            # Those that press are few; all of them may be looked at.
+            assert scanned(explained[0]["Plan"]) <= (2 * 150 if pressing else 7 * 51 + len(CaseState))
 
 
 @pytest.mark.parametrize(

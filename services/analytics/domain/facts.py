@@ -180,6 +180,11 @@ def _overdue(fact: Fact, _event: case.CaseOverdue, _time: datetime) -> None:
     fact.overdue += 1
 
 
+def _urgency_changed(fact: Fact, event: case.CaseUrgencyChanged, _time: datetime) -> None:
+    fact.urgent = event.urgent
+    fact.due = event.due or fact.due
+
+
 def _closed(fact: Fact, event: case.CaseClosed, _time: datetime) -> None:
     fact.state = CLOSED
     fact.unit = event.unit
@@ -227,6 +232,7 @@ _STEPS: dict[type[Event], Callable[[Fact, Any, datetime], None]] = {
     case.CaseResolved: _resolved,
     case.CaseReopened: _reopened,
     case.CaseOverdue: _overdue,
+    case.CaseUrgencyChanged: _urgency_changed,
     case.CaseClosed: _closed,
     followup.SurveyRequested: _surveyed,
     followup.SurveyDelivered: _delivered,

@@ -15,6 +15,8 @@ REMEMBERED_CASES = 2_000
 
 _HAPPENED: Mapping[str, tuple[str, str]] = {
     "minsheng.request.received.v1": ("收到诉求", "Request received"),
+    "minsheng.request.flagged.v1": ("标记为紧急", "Flagged urgent"),
+    "minsheng.request.urgency-judged.v1": ("紧急标记已核定", "Urgency judged"),
     "minsheng.case.opened.v1": ("生成工单", "Case opened"),
     "minsheng.case.assigned.v1": ("派单", "Assigned"),
     "minsheng.case.accepted.v1": ("民警接单", "Accepted"),
@@ -22,6 +24,7 @@ _HAPPENED: Mapping[str, tuple[str, str]] = {
     "minsheng.case.resolved.v1": ("办结", "Resolved"),
     "minsheng.case.reopened.v1": ("重新办理", "Reopened"),
     "minsheng.case.overdue.v1": ("超期", "Overdue"),
+    "minsheng.case.urgency-changed.v1": ("紧急程度变更", "Urgency changed"),
     "minsheng.case.closed.v1": ("结案", "Closed"),
     "minsheng.survey.requested.v1": ("发起回访", "Survey begun"),
     "minsheng.survey.sent.v1": ("回访已发出", "Survey sent"),
@@ -36,6 +39,7 @@ _HAPPENED: Mapping[str, tuple[str, str]] = {
 
 _BAD = frozenset(
     {
+        "minsheng.request.flagged.v1",
         "minsheng.case.overdue.v1",
         "minsheng.case.reopened.v1",
         "minsheng.survey.undeliverable.v1",

@@ -18,6 +18,7 @@ from shared.events.case import (
     CaseOverdue,
     CaseReopened,
     CaseResolved,
+    CaseUrgencyChanged,
     CitizenContacted,
 )
 from shared.events.words import Grade, RequestKind, Settlement
@@ -93,6 +94,11 @@ class Case(BaseModel):
     def is_anonymous(self) -> bool:
         """Nobody left a name or contact: there is no one to speak with."""
         return self.requester is None
+
+    @property
+    def is_pressing(self) -> bool:
+        """It belongs to 110, and the unit still owes something on it: it stands before all others."""
+        return self.urgent and self.state in OWED
 
     @property
     def contact_clock(self) -> datetime | None:
@@ -178,6 +184,10 @@ def _overdue(case: Case, event: CaseOverdue) -> Case:
     return _with(case, resolution_overdue=True)
 
 
+def _urgency_changed(case: Case, event: CaseUrgencyChanged) -> Case:
+    return _with(case, urgent=event.urgent, contact_due=event.contact_due, due=event.due)
+
+
 def _closed(case: Case, event: CaseClosed) -> Case:
     return _with(case, state=CaseState.CLOSED, settlement=event.settlement, closed_at=event.closed_at)
 
@@ -194,6 +204,7 @@ _CHANGES: dict[type[Event], Callable[[Any, Any], Case]] = {
     CaseResolved: _resolved,
     CaseReopened: _reopened,
     CaseOverdue: _overdue,
+    CaseUrgencyChanged: _urgency_changed,
     CaseClosed: _closed,
 }
 

@@ -22,10 +22,11 @@ from shared.events.case import (
     CaseOverdue,
     CaseReopened,
     CaseResolved,
+    CaseUrgencyChanged,
     CitizenContacted,
 )
 from shared.events.followup import CaseSettled, RectificationOpened
-from shared.events.request import RequestReceived
+from shared.events.request import RequestReceived, RequestUrgencyJudged
 from shared.events.words import ContactMethod, OfficerId
 
 MAX_RESULT = 4_000
@@ -173,6 +174,33 @@ def rectify(case: Case | None, event: RectificationOpened, moment: Moment, burea
             due=bureau.rectification_due(case.unit, _not_ahead(event.opened_at, moment)),
         ),
     )
+
+
+def judge_urgency(case: Case | None, event: RequestUrgencyJudged, moment: Moment, bureau: Bureau) -> Decision[Case]:
+    """A person said whether the case belongs to 110: it takes its place in the lists.
+
+    One that was missed gets the clocks of an urgent case from that moment on, where they are shorter. A false alarm
+    keeps its clocks: they were what the citizen could expect, and nobody is late by that.
+    """
+    if case is None:
+        return _unknown(moment)
+    if case.urgent == event.urgent:
+        return unchanged(case)
+    assert case.unit is not None
+    contact_due, due = case.contact_due, case.due
+    if event.urgent and case.state in OWED:
+        clocks = bureau.urgent_clocks(_not_ahead(event.judged_at, moment))
+        contact_due = min(contact_due or clocks.contact_due, clocks.contact_due)
+        due = min(due or clocks.due, clocks.due)
+    changed = CaseUrgencyChanged(
+        unit=case.unit,
+        officer=case.officer,
+        urgent=event.urgent,
+        changed_at=moment.now,
+        contact_due=contact_due,
+        due=due,
+    )
+    return _with_overdue(case, moment, changed)
 
 
 def close(case: Case | None, event: CaseSettled, moment: Moment) -> Decision[Case]:

@@ -56,10 +56,6 @@ class Deadlines:
     urgent: Deadline
     rectification: int
 
-    def of(self, grade: Grade, *, urgent: bool) -> Deadline:
-        """The deadline of a case."""
-        return self.urgent if urgent else self.by_grade[grade]
-
 
 @dataclass(frozen=True, slots=True)
 class Unit:
@@ -165,11 +161,15 @@ class Bureau:
 
         On the unit's calendar; an urgent case's run round the clock, since its citizen can't wait for office hours.
         """
-        deadline = self.deadlines.of(grade, urgent=urgent)
         if urgent:
-            began = start.astimezone(UTC)
-            return Clocks(began + timedelta(minutes=deadline.contact), began + timedelta(minutes=deadline.resolution))
+            return self.urgent_clocks(start)
+        deadline = self.deadlines.by_grade[grade]
         return Clocks(unit.calendar.add(start, deadline.contact), unit.calendar.add(start, deadline.resolution))
+
+    def urgent_clocks(self, start: datetime) -> Clocks:
+        """When the clocks of an urgent case run out, whichever unit has it."""
+        began, deadline = start.astimezone(UTC), self.deadlines.urgent
+        return Clocks(began + timedelta(minutes=deadline.contact), began + timedelta(minutes=deadline.resolution))
 
     def rectification_due(self, unit: str, start: datetime) -> datetime:
         """When the clock of a rectification runs out. For a unit that is no more, the default one's calendar counts."""

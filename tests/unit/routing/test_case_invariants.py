@@ -12,8 +12,9 @@ from services.routing.domain.case import OWED, Case, CaseState, evolve
 from services.routing.domain.decisions import Accept, Contact, Resolve
 from shared.decision import Decision, Moment
 from shared.events.base import Event
-from shared.events.case import CaseClosed, CaseOpened, CaseOverdue, CaseReopened, CaseResolved
+from shared.events.case import CaseClosed, CaseOpened, CaseOverdue, CaseReopened, CaseResolved, CaseUrgencyChanged
 from shared.events.followup import CaseSettled, RectificationOpened
+from shared.events.request import RequestUrgencyJudged
 from shared.events.words import ContactMethod, Settlement
 from tests.unit.routing.bureaus import BUREAU, CASE, MONDAY, request
 
@@ -26,6 +27,7 @@ steps = st.one_of(
     st.tuples(st.just("rectify"), st.integers(1, 4)),
     st.tuples(st.just("settle"), st.sampled_from(Settlement)),
     st.tuples(st.just("wake"), st.none()),
+    st.tuples(st.just("judge"), st.booleans()),
 )
 histories = st.lists(st.tuples(steps, st.integers(0, 40 * 60)), max_size=40)
 
@@ -46,6 +48,9 @@ def step(case: Case | None, what: tuple[str, object], now: datetime) -> Decision
         assert isinstance(detail, Settlement)
         settled = CaseSettled(rounds=1, unit="east-branch", settled_at=now, settlement=detail)
         return decisions.close(case, settled, moment)
+    if name == "judge":
+        judged = RequestUrgencyJudged(urgent=bool(detail), judged_at=now, judged_by="op1")
+        return decisions.judge_urgency(case, judged, moment, BUREAU)
     if case is None:
         return Decision(case)
     if name == "wake":
@@ -73,7 +78,7 @@ def test_invariants(history: list[tuple[tuple[str, object], int]]) -> None:
             assert decision.state is case
             continue
         if case is not None and case.state is CaseState.CLOSED:
-            assert all(isinstance(event, CaseReopened) for event in decision.events)
+            assert all(isinstance(event, CaseReopened | CaseUrgencyChanged) for event in decision.events)
         case = decision.state
         events.extend(decision.events)
         if case is not None:

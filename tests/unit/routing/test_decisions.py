@@ -14,6 +14,7 @@ from services.routing.domain.decisions import (
     accept,
     close,
     contact,
+    judge_urgency,
     receive,
     rectify,
     resolve,
@@ -28,9 +29,11 @@ from shared.events.case import (
     CaseOverdue,
     CaseReopened,
     CaseResolved,
+    CaseUrgencyChanged,
     CitizenContacted,
 )
 from shared.events.followup import CaseSettled, RectificationOpened
+from shared.events.request import RequestUrgencyJudged
 from shared.events.words import ContactMethod, Grade, RequestKind, Settlement
 from tests.unit.routing.bureaus import BUREAU, CASE, MONDAY, request
 
@@ -383,3 +386,47 @@ def test_events_that_cannot_come_next_are_refused() -> None:
         evolve(None, CaseAccepted(officer="e1", accepted_at=MONDAY))
     with pytest.raises(ValueError, match="no event of a case"):
         evolve(case, SETTLED)
+
+
+def judged(urgent: bool, at: datetime = MONDAY) -> RequestUrgencyJudged:
+    return RequestUrgencyJudged(urgent=urgent, judged_at=at, judged_by="op1")
+
+
+def test_a_missed_emergency_presses_from_the_moment_it_was_seen_on() -> None:
+    case = opened()
+    seen = MONDAY + 2 * HOUR
+    decision = judge_urgency(case, judged(True, seen), at(seen + HOUR / 2), BUREAU)
+    assert [type(event) for event in decision.events] == [CaseUrgencyChanged]
+    changed = state(decision)
+    assert (changed.urgent, changed.is_pressing) == (True, True)
+    assert (changed.contact_due, changed.due) == (seen + HOUR, seen + 16 * HOUR)
+
+
+def test_an_emergency_that_was_seen_long_ago_is_overdue_at_once() -> None:
+    decision = judge_urgency(opened(), judged(True), at(MONDAY + 2 * HOUR), BUREAU)
+    assert [type(event) for event in decision.events] == [CaseUrgencyChanged, CaseOverdue]
+
+
+def test_clocks_are_never_lengthened_by_a_verdict() -> None:
+    case = opened()
+    assert case.due is not None
+    late = case.due - HOUR
+    changed = state(judge_urgency(case, judged(True, late), at(late), BUREAU))
+    assert changed.due == case.due
+    flagged = opened(urgent=True)
+    dismissed = state(judge_urgency(flagged, judged(False), at(), BUREAU))
+    assert (dismissed.urgent, dismissed.is_pressing) == (False, False)
+    assert (dismissed.contact_due, dismissed.due) == (flagged.contact_due, flagged.due)
+
+
+def test_a_verdict_that_changes_nothing_is_no_event() -> None:
+    assert judge_urgency(opened(urgent=True), judged(True), at(), BUREAU).events == ()
+
+
+def test_what_is_resolved_presses_nobody() -> None:
+    case = opened(urgent=True, requester=None)
+    accepted_case = state(accept(case, theirs(case), at()))
+    assert accepted_case.is_pressing
+    done = state(resolve(accepted_case, Resolve(officer=str(case.officer), result="已处理"), at()))
+    assert not done.is_pressing
+    assert not state(judge_urgency(done, judged(False), at(), BUREAU)).urgent
