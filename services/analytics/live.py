@@ -2,8 +2,9 @@
 
 A Faust worker gives up when its broker is not there, so this is an app of its own inside the process: when it can't
 start or crashes, exact counts and HTTP go on, the answer says that it is down, and a new one is started after a while.
-Each process counts all requests for itself, in a consumer group of its own that starts at the end of the topic. After a
-restart the last hour fills up again; nothing of it is stored anywhere.
+Each process counts all requests for itself, in a consumer group of its own that starts at the end of the topic, each in
+the minute that it was received in, and once, though events may be published again. After a restart the last hour fills
+up again from then on, which the answer says; nothing of it is stored anywhere.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ STOP_SECONDS = 5.0
 WATCH_SECONDS = 2.0
 BATCH_SECONDS = 0.5
 UNKNOWN_FAMILY = "unknown"
+REMEMBERED = 200_000
+"""Requests that are known when they are told of again, at most: those of the last hour, else the latest; some 25 MB."""
 _TYPE = RequestReceived.TYPE.encode()
 _PARTITION = 0
 """Faust keeps expiry by partition; these windows sum over all of them."""
@@ -68,6 +71,29 @@ class UnloggedTable(Table):  # type: ignore[misc]
         """Forget when the window expires."""
         self._maybe_del_key_ttl(key, _PARTITION)
         self._sensor_on_del(self, key)
+
+
+class Counted:
+    """The requests that were counted, by the minute of their receipt, as far back as the answer goes."""
+
+    def __init__(self, most: int = REMEMBERED) -> None:
+        self._most = most
+        self._minutes: dict[int, set[bytes]] = {}
+        self._size = 0
+
+    def is_new(self, case_id: bytes, at: float, now: float) -> bool:
+        """Whether a request received at `at` (seconds since 1970) is to be counted: not what is too old to be shown."""
+        minute, oldest = int(at) // 60, int(now) // 60 - MINUTES
+        if minute < oldest:
+            return False
+        known = self._minutes.setdefault(minute, set())
+        if case_id in known:
+            return False
+        known.add(case_id)
+        self._size += 1
+        while self._minutes and (self._size > self._most or min(self._minutes) < oldest):
+            self._size -= len(self._minutes.pop(min(self._minutes)))
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +132,7 @@ class LiveApp:
         self._table = UnloggedTable(self.app, name="requests", default=int, key_type=str, value_type=int)
         self._windows = self._table.hopping(WINDOW_SECONDS, STEP_SECONDS, expires=(MINUTES + 1) * 60)
         self._families: set[str] = set()
+        self._counted = Counted()
         self.since: float | None = None
         topic = self.app.topic(
             names.internal(RequestReceived.TOPIC),
@@ -141,9 +168,11 @@ class LiveApp:
     def _add(self, events: Sequence[Any]) -> None:
         """Add events to the windows of their time: those of one family and step are added at once."""
         groups: dict[tuple[str, int], list[Any]] = defaultdict(list)
+        now = time.time()
         for event in events:
-            if dict(event.headers).get("ce_type") == _TYPE:
-                groups[_family(event.value), int(event.message.timestamp) // STEP_SECONDS].append(event)
+            at = event.message.timestamp
+            if dict(event.headers).get("ce_type") == _TYPE and self._counted.is_new(event.key, at, now):
+                groups[_family(event.value), int(at) // STEP_SECONDS].append(event)
         for (family, _), alike in groups.items():
             self._families.add(family)
             self._windows[family].apply(operator.add, len(alike), alike[0])

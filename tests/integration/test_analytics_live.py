@@ -107,6 +107,29 @@ async def test_requests_are_counted_by_window_minute_and_family(kafka: KafkaServ
         assert live.read(since + 30.0).rate_per_minute is None
 
 
+async def test_events_that_are_published_again_are_counted_once(kafka: KafkaServer, namespace: str) -> None:
+    async with topics_on(kafka, namespace) as bench, counting(LiveRate(settings_for(kafka, namespace))) as live:
+        await until(is_up(live), what="the live part up")
+        since = live.read().since
+        assert since is not None
+        minute = since // 60 * 60 + 60
+        records = [
+            bench.outgoing(uuid4(), 1, Story(uuid4()).requests()[0], timestamp=(minute + nth) * 1000)
+            for nth in range(5)
+        ]
+        await bench.publisher.publish(records)
+        # As `republish` does; the last one says that all have been heard.
+        await bench.publisher.publish(records)
+        await bench.publisher.publish([*records, records[0]])
+        await send(bench, minute + 61, website=PARTITIONS * 4)
+
+        async def all_heard() -> bool:
+            return [one.requests for one in live.read(minute + 130).minutes][1] == PARTITIONS * 4
+
+        await until(all_heard, what="the last requests counted")
+        assert [one.requests for one in live.read(minute + 130).minutes][:2] == [5, PARTITIONS * 4]
+
+
 async def test_a_broker_that_is_not_there_is_waited_for(own_kafka: KafkaServer, namespace: str) -> None:
     await own_kafka.kill()
     async with counting(LiveRate(settings_for(own_kafka, namespace))) as live:
