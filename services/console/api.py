@@ -25,12 +25,13 @@ from shared.web.health import Readiness
 from shared.web.limits import BodyLimit, RateLimit
 from shared.web.trace import TraceContext
 
-_STYLES = Path(__file__).parent / "static" / "console.css"
+_STATIC = Path(__file__).parent / "static"
 _ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path fill="#0b2a55" d="M16 1 28 5v11c0 8-5 13-12 15'
     'C9 29 4 24 4 16V5z"/><path fill="none" stroke="#fff" stroke-width="2.6" d="M8 17h4l3-7 3 12 2.5-5H24"/></svg>'
 )
 _NO_STORE = {"Cache-Control": "no-store"}
+PULSE_SECONDS = 5.0
 
 
 def _language(value: object) -> Language:
@@ -101,7 +102,11 @@ def create(settings: Settings, readiness: Readiness, sessions: Sessions, feeds: 
 
     @app.get("/assets/console.css")
     async def styles() -> FileResponse:
-        return FileResponse(_STYLES, media_type="text/css", headers={"Cache-Control": "no-cache"})
+        return FileResponse(_STATIC / "console.css", media_type="text/css", headers={"Cache-Control": "no-cache"})
+
+    @app.get("/assets/console.js")
+    async def script() -> FileResponse:
+        return FileResponse(_STATIC / "console.js", media_type="text/javascript", headers={"Cache-Control": "no-cache"})
 
     app.include_router(health.router(readiness))
     problems.install(app)
@@ -118,7 +123,8 @@ def create(settings: Settings, readiness: Readiness, sessions: Sessions, feeds: 
         title=say(Language.CHINESE, "platform"),
         favicon=_ICON,
         language="zh-CN",
-        reconnect_timeout=page.RECONNECT_SECONDS,
+        # From this one the framework reckons how often it asks for a sign of life: a lost page is known within seconds.
+        reconnect_timeout=PULSE_SECONDS,
         binding_refresh_interval=None,
         # Compressed outside, where the nonces have been written already.
         gzip_middleware_factory=None,

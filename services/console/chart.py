@@ -10,13 +10,13 @@ _BAR = "#2563c9"
 _FONT = '"Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif'
 
 
-def options(minutes: Sequence[str], requests: Sequence[int], unit: str) -> dict[str, Any]:
+def options(minutes: Sequence[str], requests: Sequence[int | None], unit: str) -> dict[str, Any]:
     """ECharts options; `unit` is the word behind a number in the tooltip."""
     return {
         # Bars that grow anew every two seconds would be noise, not motion.
         "animation": False,
         "textStyle": {"fontFamily": _FONT, "color": _INK},
-        "grid": {"left": 8, "right": 8, "top": 14, "bottom": 4, "containLabel": True},
+        "grid": {"left": 8, "right": 18, "top": 14, "bottom": 4, "containLabel": True},
         "tooltip": {
             "trigger": "axis",
             "confine": True,
@@ -28,7 +28,7 @@ def options(minutes: Sequence[str], requests: Sequence[int], unit: str) -> dict[
             "data": list(minutes),
             "axisTick": {"show": False},
             "axisLine": {"lineStyle": {"color": "#c5d0de"}},
-            "axisLabel": {"interval": 9, "color": _INK, "fontSize": 11, "hideOverlap": True},
+            "axisLabel": {"interval": 9, "showMaxLabel": True, "color": _INK, "fontSize": 11, "hideOverlap": True},
         },
         "yAxis": {
             "type": "value",
@@ -41,8 +41,8 @@ def options(minutes: Sequence[str], requests: Sequence[int], unit: str) -> dict[
     }
 
 
-def points(requests: Sequence[int]) -> list[Any]:
-    """The bars; the last minute is not over yet and is shown lighter."""
+def points(requests: Sequence[int | None]) -> list[Any]:
+    """The bars; the last minute is not over yet and is shown lighter, and what was not counted has none."""
     if not requests:
         return []
     return [*requests[:-1], {"value": requests[-1], "itemStyle": {"opacity": 0.45}}]

@@ -88,7 +88,7 @@ class Feeds:
             raise TooManyViewersError
         feed = self._feeds.get(session.scope)
         if feed is None:
-            feed = self._feeds[session.scope] = Feed(self)
+            feed = self._feeds[session.scope] = Feed(self, session.own_unit)
             _FEEDS.inc()
             feed.start(lambda: self._forget(session.scope))
         self._viewers += 1
@@ -135,8 +135,9 @@ class Feeds:
 class Feed:
     """The snapshots of one scope, taken while it has viewers."""
 
-    def __init__(self, feeds: Feeds) -> None:
+    def __init__(self, feeds: Feeds, unit: str | None) -> None:
         self._feeds = feeds
+        self._unit = unit
         self._viewers: dict[int, tuple[Session, Watcher]] = {}
         self._next_viewer = 0
         self._snapshot: Snapshot | None = None
@@ -218,6 +219,7 @@ class Feed:
             recent=recent.result(),
             services=self._feeds.health,
             names=self._feeds.names,
+            unit=self._unit,
         )
 
     async def _recent(self, token: str) -> tuple[Happening, ...]:

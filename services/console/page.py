@@ -16,8 +16,10 @@ from services.console.panels import Panels, View
 from services.console.security import session_of
 from services.console.session import Session, Sessions
 
-RECONNECT_SECONDS = 15.0
+RECONNECT_SECONDS = 60.0
 """How long a page that lost its connection may come back and go on; after that it loads anew by itself."""
+QUIET_SECONDS = 4.0
+"""How much longer than three readings nothing may be heard before the page takes its connection for lost."""
 ENDED = "&ended=1"
 
 
@@ -37,26 +39,53 @@ def _register(language: Language, feeds: Feeds, sessions: Sessions, panels: Pane
     )
     def live(request: Request, client: Client) -> None:
         session = session_of(request.scope)
-        ui.add_head_html('<link rel="stylesheet" href="/assets/console.css">')
+        quiet = round((3 * feeds.refresh_seconds + QUIET_SECONDS) * 1000)
+        ui.add_head_html(
+            '<link rel="stylesheet" href="/assets/console.css">'
+            f'<script src="/assets/console.js" data-quiet="{quiet}"></script>'
+        )
         page = LivePage(language, session, client, panels)
-        page.build(panels.render(Snapshot(feeds.now(), services=feeds.health, names=feeds.names), language))
+        page.build(
+            panels.render(
+                Snapshot(feeds.now(), services=feeds.health, names=feeds.names, unit=session.own_unit), language
+            )
+        )
+
+        leave: Callable[[], None] | None = None
 
         def show(snapshot: Snapshot) -> None:
             if client.is_deleted:
-                leave()
+                end()
             elif sessions.alive(session):
                 page.show(snapshot)
             else:
-                leave()
+                end()
                 client.open(ended_address(language))
 
-        leave: Callable[[], None] = lambda: None  # noqa: E731 - until the watch begins there is nothing to leave
-        try:
-            leave = feeds.watch(session, show)
-        except TooManyViewersError:
-            page.refuse()
-            return
-        client.on_delete(leave)
+        def begin() -> None:
+            nonlocal leave
+            if leave is None:
+                try:
+                    leave = feeds.watch(session, show)
+                except TooManyViewersError:
+                    page.refuse()
+
+        def end() -> None:
+            nonlocal leave
+            if leave is not None:
+                leave()
+                leave = None
+
+        def pause() -> None:
+            # A browser that came back may have its new connection before the old one is given up.
+            if not client.has_socket_connection:
+                end()
+
+        begin()
+        # A page whose browser is gone may come back for a while, but costs no reading meanwhile.
+        client.on_connect(begin)
+        client.on_disconnect(pause)
+        client.on_delete(end)
 
 
 def ended_address(language: Language) -> str:
@@ -83,6 +112,8 @@ class LivePage:
                 ui.html(self._brand(), tag="div").classes("brand")
                 self._part("status", "status")
                 ui.html(self._visitor(), tag="nav").classes("visitor")
+            # Told anew with every reading, so that the browser hears of the console also while no figure changes.
+            self._pulse = ui.element("i").classes("pulse")
             self._part("services", "services")
             self._part("banner", "banner")
             with ui.element("main"):
@@ -102,6 +133,7 @@ class LivePage:
     def show(self, snapshot: Snapshot) -> None:
         """Bring the page up to date."""
         view = self._panels.render(snapshot, self._language)
+        self._pulse.props["data-at"] = snapshot.taken_at.isoformat()
         for name, html in view.parts.items():
             if self._shown[name] != html:
                 self._shown[name] = html
@@ -133,10 +165,14 @@ class LivePage:
     def _visitor(self) -> str:
         staff, other = self._session.staff, self._language.other
         role = staff.role.chinese if self._language is Language.CHINESE else staff.role.value
+        # Who is called by the role needs no second calling.
+        shown = f"<b>{escape(staff.name)}</b>" + (
+            "" if staff.name == role else f'<span class="role"> {escape(role)}</span>'
+        )
         return (
             f'<a href="{other.home}" lang="{other.value}" title="{escape(self._say("switch-language-hint"))}">'
             f"{escape(self._say('switch-language'))}</a>"
-            f'<span class="who"><b>{escape(staff.name)}</b> {escape(role)}</span>'
+            f'<span class="who">{shown}</span>'
             f'<form method="post" action="/logout?language={self._language.value}">'
             f"<button>{escape(self._say('sign-out'))}</button></form>"
         )

@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from services.console.domain import figures, names
 from services.console.domain.language import Language, say
 from services.console.domain.platform import ServiceHealth
-from services.console.domain.reading import Freshness, Reading
+from services.console.domain.reading import DENIALS, Freshness, Reading
 from services.console.domain.snapshot import Snapshot
 
 PARTS = (
@@ -34,11 +34,11 @@ _CACHED = 64
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a page shows: `parts` by name, and the live chart's minutes with their requests."""
+    """What a page shows: `parts` by name, and the live chart's minutes with their requests, None where not counted."""
 
     parts: Mapping[str, str]
     minutes: tuple[str, ...]
-    requests: tuple[int, ...]
+    requests: tuple[int | None, ...]
 
 
 def environment() -> Environment:
@@ -79,7 +79,8 @@ class Panels:
         context = _context(snapshot, language)
         parts = {name: self._environment.get_template(f"{name}.html").render(context).strip() for name in PARTS}
         live = snapshot.live.value
-        points = figures.last_minutes(live.per_minute if live else (), snapshot.taken_at)
+        now = snapshot.taken_at
+        points = figures.last_minutes(live.per_minute if live else (), now, figures.counted_from(live, now))
         return View(
             parts=parts,
             minutes=tuple(minute.strftime("%H:%M") for minute, _ in points),
@@ -91,15 +92,22 @@ def _context(snapshot: Snapshot, language: Language) -> dict[str, Any]:
     now = snapshot.taken_at
     families, units, states = snapshot.families.value, snapshot.units.value, snapshot.open.value
     live = snapshot.live.value
+    registry = snapshot.names
+    since = figures.counted_from(live, now)
+    ours, theirs = figures.standing(states or ())
     return {
         "t": partial(say, language),
         "language": language,
         "chinese": language is Language.CHINESE,
         "snapshot": snapshot,
-        "names": snapshot.names,
-        "family": partial(_family, snapshot, language),
+        "district": lambda code: registry.district(code, language),
+        "unit_name": lambda code: registry.unit(code, language),
+        "category": lambda code: registry.category(code, language),
+        "family": lambda code: registry.family(code, language),
+        "date": _date(now, language),
         "kind": lambda code: names.kind(code, language),
         "state_name": lambda code: names.state(code, language),
+        "denials": DENIALS,
         "state_of": lambda reading: _state(reading, now),
         "clock": lambda at: _clock(at, now),
         "as_of": _clock(snapshot.oldest, now) if snapshot.oldest else None,
@@ -108,14 +116,24 @@ def _context(snapshot: Snapshot, language: Language) -> dict[str, Any]:
         "today": figures.total(families or ()),
         "answered": figures.answers(snapshot.satisfaction.value or ()),
         "share_of": figures.share,
-        "open_total": sum(row.cases for row in states or ()),
-        "states": figures.by_order(states or (), names.STATE_ORDER),
+        "open_total": ours + theirs,
+        "in_hand": ours,
+        "waiting": theirs,
+        "reopened": sum(row.cases for row in states or () if row.state == "reopened"),
+        "states": figures.bars(((row.state, row.cases) for row in states or ()), names.STATE_ORDER),
         "units": figures.ranking(units or ()),
         "few_answers": figures.FEW_ANSWERS,
-        "districts": figures.bars((row.district, row.received) for row in snapshot.districts.value or ()),
-        "families": figures.bars((row.family, row.received) for row in families or ()),
+        "low_rate": figures.LOW_RATE,
+        "good_rate": figures.GOOD_RATE,
+        "districts": figures.bars(
+            ((row.district, row.received) for row in snapshot.districts.value or ()),
+            tuple(registry.districts),
+            registry.undetermined,
+        ),
+        "families": figures.bars(((row.family, row.received) for row in families or ()), tuple(registry.families)),
         "happenings": snapshot.recent.value or (),
         "live": live,
+        "counted_since": since.strftime("%H:%M") if since else None,
         "any_minute": bool(live and any(point.requests for point in live.per_minute)),
     }
 
@@ -129,8 +147,10 @@ def _clock(at: datetime, now: datetime) -> str:
     return local.strftime("%H:%M:%S" if local.date() == now.date() else "%m-%d %H:%M")
 
 
-def _family(snapshot: Snapshot, language: Language, code: str) -> str:
-    return snapshot.names.family(code, language)
+def _date(now: datetime, language: Language) -> str:
+    if language is Language.ENGLISH:
+        return f"{now:%A}, {now.day} {now:%B %Y}"
+    return f"{now.year}年{now.month}月{now.day}日 星期{'一二三四五六日'[now.weekday()]}"
 
 
 def _service_name(health: ServiceHealth, language: Language) -> str:

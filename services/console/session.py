@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from shared.privacy.keys import KEY_BYTES, KeyRing
 from shared.privacy.sealing import UnsealError, seal, unseal
 from shared.web.problems import Problem
-from shared.web.staff import Staff, read_token
+from shared.web.staff import Role, Staff, read_token
 
 COOKIE = "minsheng_session"
 _PURPOSE = b"minsheng console session"
@@ -46,6 +46,11 @@ class Session:
     def scope(self) -> tuple[str, str | None]:
         """Role and unit: what the other services decide by."""
         return (self.staff.role.value, self.staff.unit)
+
+    @property
+    def own_unit(self) -> str | None:
+        """The unit whose figures alone this person sees; None for those of the whole bureau."""
+        return self.staff.unit if self.staff.role is Role.UNIT_LEAD else None
 
 
 def cookie_ring(staff_ring: KeyRing) -> KeyRing:

@@ -82,6 +82,12 @@ class Named(BaseModel):
     name: str
 
 
+class DistrictView(Named):
+    """辖区. The fallback is the district of what names none, or the whole city."""
+
+    fallback: bool
+
+
 class UnitView(Named):
     """责任单位. `district` null: bureau-wide."""
 
@@ -94,7 +100,7 @@ class OrganisationView(BaseModel):
     """The bureau: codes with their Chinese names."""
 
     name: str
-    districts: list[Named]
+    districts: list[DistrictView]
     units: list[UnitView]
     categories: list[Named]
     kinds: list[Named]
@@ -106,7 +112,10 @@ def organisation(bureau: Bureau) -> OrganisationView:
     """The view of the bureau."""
     return OrganisationView(
         name=bureau.name,
-        districts=[Named(code=district.code, name=district.name) for district in bureau.districts.values()],
+        districts=[
+            DistrictView(code=district.code, name=district.name, fallback=district.code == bureau.fallback_district)
+            for district in bureau.districts.values()
+        ],
         units=[
             UnitView(
                 code=unit.code,

@@ -41,12 +41,15 @@ async def test_shows_the_city_without_errors_and_without_scrolling_sideways(stag
         await expect(page.locator(".tile.received .value")).to_have_text("1,277")
         await expect(page.locator(".tile.in-time .value")).to_have_text("96.5%")
         await expect(page.locator(".tile.satisfaction .value")).to_have_text("93.7%")
-        await expect(page.locator(".tile.open .value")).to_have_text("809")
+        await expect(page.locator(".tile.open .value")).to_have_text("421")
+        await expect(page.locator(".tile.waiting .value")).to_have_text("388")
+        await expect(page.locator(".scope")).to_contain_text("全局")
+        await expect(page.locator(".districts li").last).to_contain_text("未能确定辖区")
         await expect(page.locator(".beat.live")).to_have_text("实时")
         await expect(page.locator(".services")).to_contain_text("分派 正常")
         await expect(page.locator(".chart canvas")).to_be_visible()
         units = page.locator(".rates li")
-        await expect(units.first).to_contain_text("户政管理支队")
+        await expect(units.first).to_contain_text("治安管理支队")
         await expect(units.last).to_have_class("few")
         await expect(units.last).to_contain_text("样本少")
         about = page.locator(".events li", has_text="回访答复：不满意").first
@@ -107,7 +110,7 @@ async def test_is_not_blank_when_there_was_never_an_answer(stage: Stage, size: s
         page = await stage.sign_in(context, token(Role.UNIT_LEAD, unit=f"unit-{size}"))
         await expect(page.locator(".placeholder.absent")).to_have_count(6)
         await expect(page.locator(".panel.events .absent")).to_contain_text("统计服务无响应，正在自动重试")
-        await expect(page.locator(".tile .value.none")).to_have_count(5)
+        await expect(page.locator(".tile .value.none")).to_have_count(6)
         assert await page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
     assert stage.errors == []
 
@@ -126,6 +129,16 @@ async def test_tells_who_may_not_see_the_figures(stage: Stage) -> None:
     async with stage.visitor() as context:
         page = await stage.sign_in(context, token(Role.OFFICER))
         await expect(page.locator(".banner")).to_contain_text("您的角色无权查看此项数据")
+        await expect(page.locator(".beat.denied")).to_have_text("无权查看")
+        await expect(page.locator(".tile.open .hint")).to_have_text("无权查看")
+        await expect(page.locator("body")).not_to_contain_text("数据停滞")
+        await expect(page.locator("body")).not_to_contain_text("暂时没有数据")
+
+
+async def test_tells_the_lead_of_a_unit_that_does_not_exist(stage: Stage) -> None:
+    async with stage.visitor() as context:
+        page = await stage.sign_in(context, token(Role.UNIT_LEAD, unit="nix"))
+        await expect(page.locator(".banner")).to_contain_text("组织机构中没有单位“nix”")
 
 
 async def test_tells_of_a_service_that_is_not_ready_and_of_the_live_part_being_down(stage: Stage) -> None:
@@ -133,7 +146,7 @@ async def test_tells_of_a_service_that_is_not_ready_and_of_the_live_part_being_d
     stage.city.live_trouble = "is down and starts again"
     async with stage.visitor() as context:
         page = await stage.sign_in(context)
-        await expect(page.locator(".banner")).to_have_text("平台有服务异常：分派（异常：relay）")
+        await expect(page.locator(".banner")).to_have_text("平台有服务异常：分派（异常）")
         await expect(page.locator(".panel.minutes .over")).to_contain_text("实时统计正在恢复")
 
 

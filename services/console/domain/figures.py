@@ -10,8 +10,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 FEW_ANSWERS = 10
 """A rate of fewer answers than this says little about a unit, and is marked."""
+LOW_RATE, GOOD_RATE = 0.8, 0.9
+"""A unit's rate below the first is bad, from the second on good."""
 MINUTES = 60
 """The length of the live chart."""
+WAITS_FOR_CITIZEN = "resolved"
+"""The state in which a case waits for its citizen's answer; in all others the bureau has something to do."""
 
 
 class _Row(BaseModel):
@@ -56,11 +60,15 @@ class Minute(_Row):
 
 
 class Live(_Row):
-    """The approximate live signal; `available` is False while its own part of analytics recovers."""
+    """The approximate live signal; `available` is False while its own part of analytics recovers.
+
+    Nothing was counted before `since`.
+    """
 
     per_minute: tuple[Minute, ...] = ()
     rate_per_minute: int | None = None
     available: bool = True
+    since: AwareDatetime | None = None
 
 
 def share(part: int, whole: int) -> float | None:
@@ -99,13 +107,16 @@ class UnitRate:
 
 
 def ranking(rows: Iterable[Surveyed]) -> tuple[UnitRate, ...]:
-    """Units by satisfaction, best first. Units with few answers come after all others: one happy citizen is no lead."""
+    """Units by satisfaction, worst first, since that is where somebody has to do something.
+
+    Units with few answers come after all others: one unhappy citizen is no failing unit.
+    """
     rates = (
         UnitRate(row.unit, row.answered, row.satisfied_count / row.answered, row.answered < FEW_ANSWERS)
         for row in rows
         if row.unit and row.answered
     )
-    return tuple(sorted(rates, key=lambda rate: (rate.few, -rate.rate, -rate.answered, rate.unit)))
+    return tuple(sorted(rates, key=lambda rate: (rate.few, rate.rate, -rate.answered, rate.unit)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,28 +128,57 @@ class Bar:
     length: float
 
 
-def bars(counts: Iterable[tuple[str | None, int]]) -> tuple[Bar, ...]:
-    """Counts as bars, longest first; what has no code is not known yet and is left out, as are zeros."""
-    known = [(code, count) for code, count in counts if code and count > 0]
-    longest = max((count for _, count in known), default=0)
-    ordered = sorted(known, key=lambda one: (-one[1], one[0]))
-    return tuple(Bar(code, count, count / longest) for code, count in ordered)
+def bars(
+    counts: Iterable[tuple[str | None, int]], order: Sequence[str], undetermined: str | None = None
+) -> tuple[Bar, ...]:
+    """Counts as bars in the order of a registry, zeros too, so that each keeps its place; none where all are zero.
 
-
-def by_order(rows: Iterable[OpenCases], order: Sequence[str]) -> tuple[Bar, ...]:
-    """Open cases in the order of a case's way, with unknown states last; zeros stay, so that bars keep their place."""
+    Codes that the registry doesn't have come behind, and last the `undetermined` one, with what has no code yet.
+    """
     found: dict[str, int] = {}
+    for code, count in counts:
+        known = code or undetermined
+        if known is not None:
+            found[known] = found.get(known, 0) + count
+    if not any(found.values()):
+        return ()
+    longest = max(found.values())
+    codes = [*dict.fromkeys([*order, *sorted(found)])]
+    if undetermined in codes:
+        codes.remove(undetermined)
+        codes.append(undetermined)
+    return tuple(Bar(code, found.get(code, 0), found.get(code, 0) / longest) for code in codes)
+
+
+def standing(rows: Iterable[OpenCases]) -> tuple[int, int]:
+    """How many open cases the bureau has something to do about, and how many wait for their citizen."""
+    ours = theirs = 0
     for row in rows:
-        found[row.state] = found.get(row.state, 0) + row.cases
-    longest = max(found.values(), default=0)
-    place = {state: position for position, state in enumerate(order)}
-    ordered = sorted(found, key=lambda state: (place.get(state, len(place)), state))
-    return tuple(Bar(state, found[state], found[state] / longest if longest else 0.0) for state in ordered)
+        if row.state == WAITS_FOR_CITIZEN:
+            theirs += row.cases
+        else:
+            ours += row.cases
+    return ours, theirs
 
 
-def last_minutes(points: Iterable[Minute], now: datetime) -> tuple[tuple[datetime, int], ...]:
-    """The sixty minutes that end with the one of `now`; a minute without a point had no requests."""
+def counted_from(live: Live | None, now: datetime) -> datetime | None:
+    """The first minute of the chart that was counted as a whole, where that is not all of them."""
+    if live is None or live.since is None:
+        return None
+    since = live.since.astimezone(now.tzinfo)
+    first = since.replace(second=0, microsecond=0)
+    if first < since:
+        first += timedelta(minutes=1)
+    oldest = now.replace(second=0, microsecond=0) - timedelta(minutes=MINUTES - 1)
+    return first if first > oldest else None
+
+
+def last_minutes(
+    points: Iterable[Minute], now: datetime, counted: datetime | None = None
+) -> tuple[tuple[datetime, int | None], ...]:
+    """The sixty minutes that end with the one of `now`. A minute without a point had no requests; None for those
+    before `counted`, of which nothing is known."""
     current = now.replace(second=0, microsecond=0)
     known = {point.minute.astimezone(now.tzinfo).replace(second=0, microsecond=0): point.requests for point in points}
     minutes = (current - timedelta(minutes=back) for back in range(MINUTES - 1, -1, -1))
-    return tuple((minute, known.get(minute, 0)) for minute in minutes)
+    return tuple((minute, known.get(minute, 0 if counted is None or minute >= counted else None)) for minute in minutes)

@@ -1,11 +1,14 @@
-"""What codes are called: districts, units, categories and channel families, as the bureau names them."""
+"""What codes are called: districts, units, categories and channel families, as the bureau names them.
+
+The bureau names them in Chinese; in English a code is said as words, so that no page is of two languages.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from services.console.domain.language import Language
+from services.console.domain.language import Language, say
 from shared.events.words import RequestKind
 
 _FAMILIES: Mapping[str, tuple[str, str]] = {
@@ -36,24 +39,30 @@ _STATES: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Names by code, as the registries of routing and intake give them. A code without a name stands for itself."""
+    """Names by code, in the order of the registries of routing and intake. A code without a name stands for itself.
+
+    `undetermined` is the district of requests that name none.
+    """
 
     districts: Mapping[str, str] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     categories: Mapping[str, str] = field(default_factory=dict)
     families: Mapping[str, str] = field(default_factory=dict)
+    undetermined: str | None = None
 
-    def district(self, code: str) -> str:
-        """The district's name; the bureau names its districts in Chinese only."""
-        return self.districts.get(code, code)
+    def district(self, code: str, language: Language) -> str:
+        """The district's name."""
+        if code == self.undetermined:
+            return say(language, "undetermined")
+        return _named(self.districts, code, language)
 
-    def unit(self, code: str) -> str:
+    def unit(self, code: str, language: Language) -> str:
         """The unit's name."""
-        return self.units.get(code, code)
+        return _named(self.units, code, language)
 
-    def category(self, code: str) -> str:
+    def category(self, code: str, language: Language) -> str:
         """The category's name."""
-        return self.categories.get(code, code)
+        return _named(self.categories, code, language)
 
     def family(self, code: str, language: Language) -> str:
         """The channel family's name; the registry's own where it has one."""
@@ -76,6 +85,13 @@ def kind(code: str, language: Language) -> str:
     if language is Language.ENGLISH or code not in set(RequestKind):
         return code
     return RequestKind(code).chinese
+
+
+def _named(names: Mapping[str, str], code: str, language: Language) -> str:
+    if language is Language.ENGLISH and code in names:
+        words = code.replace("-", " ").replace("_", " ").replace(".", " ")
+        return words[:1].upper() + words[1:]
+    return names.get(code, code)
 
 
 def _pair(names: Mapping[str, tuple[str, str]], code: str, language: Language) -> str:

@@ -30,6 +30,11 @@ class Freshness(StrEnum):
     FRESH = "fresh"
     STALE = "stale"
     ABSENT = "absent"
+    DENIED = "denied"
+    """There may be a value, but not for this person."""
+
+
+DENIALS = frozenset({Trouble.FORBIDDEN, Trouble.UNAUTHORISED})
 
 
 @dataclass(frozen=True)
@@ -46,12 +51,14 @@ class Reading(Generic[T]):
 
     def failed(self, trouble: Trouble) -> Reading[T]:
         """An attempt failed. What was refused to this person is not shown from memory either."""
-        if trouble in (Trouble.FORBIDDEN, Trouble.UNAUTHORISED):
+        if trouble in DENIALS:
             return Reading(trouble=trouble)
         return replace(self, trouble=trouble)
 
     def freshness(self, now: datetime) -> Freshness:
         """One failed attempt is no news; a value that is old is, whether attempts failed or none was made."""
         if self.value is None or self.at is None:
+            if self.trouble in DENIALS:
+                return Freshness.DENIED
             return Freshness.LOADING if self.trouble is None else Freshness.ABSENT
         return Freshness.FRESH if now - self.at <= STALE_AFTER else Freshness.STALE

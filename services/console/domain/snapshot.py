@@ -27,6 +27,8 @@ class Snapshot:
     recent: Reading[tuple[Happening, ...]] = field(default_factory=Reading)
     services: tuple[ServiceHealth, ...] = ()
     names: Names = field(default_factory=Names)
+    unit: str | None = None
+    """Whose figures these are; None for those of the whole bureau."""
 
     @property
     def readings(self) -> tuple[Reading[Any], ...]:
@@ -43,12 +45,22 @@ class Snapshot:
 
     @property
     def freshness(self) -> Freshness:
-        """Of the page as a whole: as bad as its worst part, for a wall display that nobody reads closely."""
+        """Of the page as a whole: as bad as its worst part, for a wall display that nobody reads closely.
+
+        What the person may not see is no trouble of the page, unless there is nothing else.
+        """
         states = {reading.freshness(self.taken_at) for reading in self.readings}
+        if states == {Freshness.DENIED}:
+            return Freshness.DENIED
         for worst in (Freshness.STALE, Freshness.ABSENT, Freshness.LOADING):
             if worst in states:
                 return worst
         return Freshness.FRESH
+
+    @property
+    def is_of_unknown_unit(self) -> bool:
+        """Whether the figures are those of a unit that the bureau doesn't have."""
+        return self.unit is not None and bool(self.names.units) and self.unit not in self.names.units
 
     @property
     def oldest(self) -> datetime | None:

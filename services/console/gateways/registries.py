@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -25,21 +25,31 @@ class Registries:
     async def read(self, token: str, known: Names) -> tuple[Names, TroubleError | None]:
         """The names as they are now, with what is `known` where a registry doesn't answer, and its trouble then."""
         async with asyncio.TaskGroup() as group:
-            organisation = group.create_task(self._ask(self._organisation, token, ("districts", "units", "categories")))
-            channels = group.create_task(self._ask(self._channels, token, ("families",)))
+            organisation = group.create_task(self._ask(self._organisation, token, _organisation))
+            channels = group.create_task(self._ask(self._channels, token, _channels))
         found, trouble = organisation.result()
         families, channels_trouble = channels.result()
-        names = replace(known, **found, **families)
-        return names, trouble or channels_trouble
+        return replace(known, **found, **families), trouble or channels_trouble
 
     async def _ask(
-        self, url: str, token: str, lists: tuple[str, ...]
-    ) -> tuple[dict[str, Mapping[str, str]], TroubleError | None]:
+        self, url: str, token: str, read: Callable[[Any], dict[str, Any]]
+    ) -> tuple[dict[str, Any], TroubleError | None]:
         try:
-            answer = await get_json(self._client, url, token)
-            return {name: _named(answer, name) for name in lists}, None
+            return read(await get_json(self._client, url, token)), None
         except TroubleError as error:
             return {}, error
+
+
+def _organisation(answer: Any) -> dict[str, Any]:
+    """The parts of `Names` that routing knows."""
+    found: dict[str, Any] = {name: _named(answer, name) for name in ("districts", "units", "categories")}
+    fallback = (one["code"] for one in answer["districts"] if isinstance(one, dict) and one.get("fallback") is True)
+    return {**found, "undetermined": next(fallback, None)}
+
+
+def _channels(answer: Any) -> dict[str, Any]:
+    """The part of `Names` that intake knows."""
+    return {"families": _named(answer, "families")}
 
 
 def _named(answer: Any, what: str) -> Mapping[str, str]:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from services.analytics import views
+from services.console.domain.language import Language
 from services.console.domain.names import Names
 from services.console.domain.platform import ServiceHealth, ServiceState
 from services.console.domain.reading import Trouble
@@ -126,17 +127,21 @@ async def test_what_went_wrong_has_a_name(answer: Answer, trouble: Trouble) -> N
     assert failed.value.trouble is trouble
 
 
+ALL = {"code": "all", "name": "全市", "fallback": True}
+
+
 async def test_names_come_from_both_registries_and_stay_where_one_is_silent() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/v1/channels":
             return httpx.Response(503)
         named = [{"code": "c", "name": "名", "more": 1}, {"code": "nameless"}]
-        return httpx.Response(200, json={"districts": named, "units": named, "categories": []})
+        return httpx.Response(200, json={"districts": [*named, ALL], "units": named, "categories": []})
 
     registries = Registries(client(answer), "http://routing", "http://intake")
     names, trouble = await registries.read("t", Names(families={"wechat": "微信"}, units={"gone": "旧"}))
-    assert names.unit("c") == "名"
-    assert names.unit("gone") == "gone"
+    assert names.unit("c", Language.CHINESE) == "名"
+    assert names.unit("gone", Language.CHINESE) == "gone"
+    assert names.undetermined == "all"
     assert names.families == {"wechat": "微信"}
     assert trouble is not None
     assert trouble.trouble is Trouble.FAILING

@@ -35,4 +35,5 @@ def test_success_clears_the_trouble() -> None:
 
 @pytest.mark.parametrize("trouble", [Trouble.FORBIDDEN, Trouble.UNAUTHORISED])
 def test_what_is_refused_is_not_shown_from_memory(trouble: Trouble) -> None:
-    assert Reading[int]().succeeded(5, NOW).failed(trouble).value is None
+    refused = Reading[int]().succeeded(5, NOW).failed(trouble)
+    assert (refused.value, refused.freshness(NOW)) == (None, Freshness.DENIED)
