@@ -13,7 +13,7 @@ from shared.settings import MissingSettingError
 
 SERVICES = ("intake", "routing", "followup", "analytics", "console")
 
-_HEAVY = {"import": "services.importer.cli", "simulate": "services.simulator.cli"}
+_HEAVY: dict[str, str] = {"simulate": "services.simulator.cli"}
 _CHECKOUT = {
     "bench": (
         "tests.benchmarks.cli",
@@ -66,6 +66,8 @@ def commands() -> typer.Typer:
         # Loading these takes a while: only for their own command, or to list everything.
         if asked == name or asked is None or asked.startswith("-"):
             app.add_typer(importlib.import_module(module).app, name=name)
+    if asked == "import" or asked is None or asked.startswith("-"):
+        app.command("import")(importlib.import_module("services.importer.cli").import_)
     for name, (module, told) in _CHECKOUT.items():
         app.command(
             name,

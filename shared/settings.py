@@ -117,6 +117,10 @@ class Settings(BaseSettings):
     channel_keys: SecretStr | None = None
     callback_keys: SecretStr | None = None
 
+    demonstration: bool = Field(
+        default=False, description="nobody's real cases are here: `minsheng simulate` may play with them"
+    )
+
     max_body_bytes: int = Field(default=1_048_576, ge=1_024, description="largest HTTP request body")
     rate_per_second: float = Field(default=2_000.0, gt=0, description="requests per second of one caller, sustained")
     rate_burst: int = Field(default=4_000, ge=1, description="requests of one caller at once")

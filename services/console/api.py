@@ -108,7 +108,7 @@ def create(settings: Settings, readiness: Readiness, sessions: Sessions, feeds: 
     async def script() -> FileResponse:
         return FileResponse(_STATIC / "console.js", media_type="text/javascript", headers={"Cache-Control": "no-cache"})
 
-    app.include_router(health.router(readiness))
+    app.include_router(health.router("console", readiness, demonstration=settings.demonstration))
     problems.install(app)
     # Each is outside those above it: the guard is the innermost, so that all it refuses is limited and traced, too.
     app.add_middleware(SignInGuard, sessions=sessions)

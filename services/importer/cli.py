@@ -7,32 +7,42 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from services.importer import mapping as mappings
 from services.importer.importing import MAX_BATCH, Moment, Options, Summary, import_file
 from services.importer.journal import JournalError
 from services.importer.keys import ChannelKeys
-from services.importer.mapping import MappingError
-from services.importer.rows import FileError
+from services.importer.mapping import MEMBERS, MappingError
+from services.importer.rows import FileError, Rows
 from shared.privacy.keys import KeyRingError
 from shared.settings import Settings
 
 REFUSED = 3
 """Exit status where the whole file was read and some rows were refused; 1 is for an import that was stopped."""
 
-app = typer.Typer(help="Hand the rows of a CSV or JSON-lines file in through the public interface, once each.")
+_TOLD = (FileError, MappingError, JournalError, KeyRingError, ValueError, OSError)
 
 
-@app.callback(invoke_without_command=True, context_settings={"allow_interspersed_args": True})
 def import_(
     file: Annotated[
-        Path, typer.Argument(help="A .csv, .tsv, .jsonl or .ndjson file; its first CSV line names columns.")
-    ],
+        Path | None,
+        typer.Argument(
+            help="A .csv, .tsv, .jsonl or .ndjson file; its first CSV line names columns.", show_default=False
+        ),
+    ] = None,
     channel: Annotated[str | None, typer.Option(help="The channel of all rows. Default: as the mapping says.")] = None,
     mapping: Annotated[
         str, typer.Option(help="How columns become requests: auto, messages, baltimore-311, or a YAML file.")
     ] = "auto",
+    columns: Annotated[
+        bool, typer.Option("--columns", help="Post nothing: list the file's columns and what they become.")
+    ] = False,
+    list_mappings: Annotated[
+        bool, typer.Option("--mappings", help="Post nothing: list the members of a request, and the mappings.")
+    ] = False,
     url: Annotated[str | None, typer.Option(help="Intake's address. Default: this machine's.")] = None,
     key: Annotated[
         list[str] | None,
@@ -56,14 +66,24 @@ def import_(
     ] = None,
     restart: Annotated[bool, typer.Option("--restart", help="Forget an earlier import's progress.")] = False,
 ) -> None:
-    """Hand a file's rows in. Stopped and given again, it goes on where it was; no row ever makes two cases.
+    """Hand the rows of a CSV or JSON-lines file in through the public interface, once each.
 
-    Ends with 0 when every row is a case, 3 when some were refused (see the report), 1 when it was stopped.
+    Stopped and given again, it goes on where it was; no row ever makes two cases. Ends with 0 when every row is a case,
+    3 when some were refused (see the report), 1 when it was stopped.
 
     Example: minsheng import messages.jsonl --channel website-0001
     """
     errors = Console(stderr=True)
+    out = Console()
     try:
+        if list_mappings:
+            _show_mappings(out)
+            return
+        if file is None:
+            raise ValueError("Name the file to import; `minsheng import --help` tells more.")
+        if columns:
+            _show_columns(out, Rows(file, encoding=encoding), mapping)
+            return
         settings = Settings()
         ring = settings.channel_ring if settings.channel_keys is not None else None
         if not key and ring is None:
@@ -86,44 +106,89 @@ def import_(
             restart=restart,
         )
         summary = _with_progress(options, errors)
-    except (FileError, MappingError, JournalError, KeyRingError, ValueError, OSError) as error:
-        errors.print(f"[red]minsheng import:[/red] {error}", highlight=False, soft_wrap=True)
+    except _TOLD as error:
+        errors.print(f"[red]minsheng import:[/red] {escape(str(error))}", highlight=False, soft_wrap=True, emoji=False)
         raise typer.Exit(1) from None
-    _show(summary, Console())
+    _show(summary, out)
     if summary.stopped is not None:
-        errors.print(f"[red]minsheng import:[/red] {summary.stopped}", highlight=False, soft_wrap=True)
+        errors.print(
+            f"[red]minsheng import:[/red] {escape(summary.stopped)}", highlight=False, soft_wrap=True, emoji=False
+        )
         raise typer.Exit(1)
     if summary.counts.refused:
         raise typer.Exit(REFUSED)
 
 
+def _show_mappings(out: Console) -> None:
+    members = Table("member", "is", title="what a mapping fills")
+    for name, meaning in MEMBERS.items():
+        members.add_row(name, meaning)
+    out.print(members)
+    for known in mappings.presets().values():
+        table = Table("member", "from", title=f"--mapping {known.name}", caption=escape(known.description))
+        for target, source in known.fields.items():
+            table.add_row(target, escape(source.origin))
+        out.print(table)
+    out.print(f"A mapping of your own is a YAML file like {mappings.PRESETS / 'messages.yaml'}", soft_wrap=True)
+
+
+def _show_columns(out: Console, rows: Rows, asked: str) -> None:
+    columns = rows.columns()
+    try:
+        mapping = mappings.choose(asked, columns)
+    except MappingError:
+        if asked != "auto":
+            raise
+        mapping = None
+    table = Table("column", "becomes", title=f"{rows.path.name} · {rows.encoding.name}")
+    for column in columns:
+        targets = [target for target, source in mapping.fields.items() if column in source.columns] if mapping else []
+        table.add_row(escape(column), ", ".join(targets) or "-")
+    out.print(table)
+    out.print(f"mapping {mapping.name}" if mapping else "No mapping that comes along fits these columns.", markup=False)
+
+
 def _with_progress(options: Options, console: Console) -> Summary:
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
         TextColumn("{task.fields[counted]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task(options.file.name, total=None, counted="")
+    progress = Progress(*columns, console=console)
+    task = progress.add_task(options.file.name, total=None, counted="")
 
-        def show(moment: Moment) -> None:
-            counts = moment.counts
-            progress.update(
-                task,
-                total=moment.size,
-                completed=moment.position,
-                counted=f"{counts.cases} cases · {counts.repeated} repeated · {counts.refused} refused",
-            )
+    def show(moment: Moment) -> None:
+        # From the first row on: what is wrong before it is told without a bar that never moved.
+        progress.start()
+        counts = moment.counts
+        progress.update(
+            task,
+            total=moment.size,
+            completed=moment.position,
+            counted=f"{counts.cases} cases · {counts.repeated} repeated · {counts.refused} refused",
+        )
 
+    try:
         return import_file(options, show)
+    finally:
+        if progress.live.is_started:
+            progress.stop()
 
 
 def _show(summary: Summary, console: Console) -> None:
     counts = summary.counts
-    table = Table("rows", "cases", "repeated", "refused", "urgent", "seconds", title=f"mapping {summary.mapping}")
+    table = Table(
+        "rows",
+        "cases",
+        "repeated",
+        "refused",
+        "urgent",
+        "seconds",
+        title=f"mapping {summary.mapping}, encoding {summary.encoding}",
+    )
     table.add_row(
         *map(str, (counts.rows, counts.cases, counts.repeated, counts.refused, counts.urgent)), f"{summary.seconds:.1f}"
     )
@@ -131,4 +196,6 @@ def _show(summary: Summary, console: Console) -> None:
     if summary.resumed:
         console.print(f"{summary.resumed} of these rows were done by an earlier run.")
     if summary.report is not None:
-        console.print(f"Refused rows with their reasons: {summary.report}", soft_wrap=True, highlight=False)
+        console.out(f"Refused rows with their reasons: {summary.report}", highlight=False)
+    if summary.remarks is not None:
+        console.out(f"Rows that are cases with a remark, to be looked at: {summary.remarks}", highlight=False)

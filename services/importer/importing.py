@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,9 +18,10 @@ from services.importer import journal as journals
 from services.importer import mapping as mappings
 from services.importer.journal import Counts, Done, Journal, JournalError, Refusal
 from services.importer.keys import ChannelKeys
-from services.importer.mapping import RowError
-from services.importer.posting import GaveUpError, Poster, Prepared
-from services.importer.rows import Row, Rows
+from services.importer.mapping import MappingError, RowError, RowMapping
+from services.importer.outcomes import Outcomes, Prepared, mark_of
+from services.importer.posting import GaveUpError, Poster
+from services.importer.rows import FileError, Row, Rows
 
 MAX_BATCH = 500
 MAX_BATCH_BYTES = 900_000
@@ -56,6 +57,11 @@ class Options:
         """Where refused rows are written: beside the state unless told otherwise."""
         return self.report or self.state_file.with_name(f"{self.file.name}.refused.csv")
 
+    @property
+    def remarks_file(self) -> Path:
+        """Where it is written which rows are cases with a remark: beside the report."""
+        return self.report_file.with_name(f"{self.file.name}.remarks{self.report_file.suffix}")
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -74,7 +80,9 @@ class Summary:
     resumed: int
     seconds: float
     mapping: str
+    encoding: str
     report: Path | None
+    remarks: Path | None = None
     stopped: str | None = None
 
 
@@ -87,20 +95,36 @@ def import_file(options: Options, on_progress: Callable[[Moment], None] = lambda
     """
     started = time.monotonic()
     rows = Rows(options.file, encoding=options.encoding)
-    mapping = mappings.choose(options.mapping, rows.columns())
+    columns = rows.columns()
+    if not columns:
+        raise FileError(f"{options.file} has no rows: nothing to import.")
+    mapping = mappings.choose(options.mapping, columns)
+    if lacking := rows.lacking(mapping.needed):
+        raise MappingError(
+            f"{options.file} has no column {', '.join(sorted(lacking))}, which the mapping {mapping.name} reads; its "
+            f"columns are {', '.join(columns[:40])}. Correct the mapping, or give what may be missing `optional: true`."
+        )
     timezone = mappings.zone(options.timezone or mapping.timezone or mappings.DEFAULT_TIMEZONE)
+    survey = Survey.of(rows, mapping, options.channel)
+    keys = {channel: _key(options, channel) for channel in sorted(survey.channels)}
     identity = {
         "file": journals.digest(options.file),
         "mapping": mapping.model_dump(mode="json", exclude={"recognise", "description"}),
         "channel": options.channel,
         "timezone": timezone.key,
+        "encoding": rows.encoding.name,
         "url": options.url,
     }
     if options.restart:
         options.state_file.unlink(missing_ok=True)
     with closing(_journal(options.state_file, identity)) as journal:
         work = _Import(
-            options, rows, lambda values: mapping.form(values, channel=options.channel, timezone=timezone), journal
+            options,
+            rows,
+            lambda values: mapping.form(values, channel=options.channel, timezone=timezone),
+            journal,
+            keys,
+            survey,
         )
         stopped: str | None = None
         try:
@@ -109,8 +133,23 @@ def import_file(options: Options, on_progress: Callable[[Moment], None] = lambda
             stopped = str(error)
         except KeyboardInterrupt:
             stopped = "Stopped. Give the same command again to go on."
-        report = write_report(options.report_file, journal.refusals)
-        return Summary(journal.counts, journal.resumed, time.monotonic() - started, mapping.name, report, stopped)
+        return Summary(
+            journal.counts,
+            journal.resumed,
+            time.monotonic() - started,
+            mapping.name,
+            rows.encoding.name,
+            write_report(options.report_file, journal.refusals),
+            write_report(options.remarks_file, journal.remarks),
+            stopped,
+        )
+
+
+def _key(options: Options, channel: str) -> str:
+    key = options.keys.of(channel)
+    if key is None:
+        raise ValueError(f"There is no key for the channel {channel}, which rows of the file have: give it with --key.")
+    return key
 
 
 def _journal(path: Path, identity: dict[str, Any]) -> Journal:
@@ -118,6 +157,35 @@ def _journal(path: Path, identity: dict[str, Any]) -> Journal:
         return Journal(path, identity)
     except PermissionError:
         raise JournalError(f"{path} can't be written. Name a file elsewhere with --state.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is to be known of a file before its first row is posted."""
+
+    channels: frozenset[str]
+    """Those that the mapping or the command gives its rows, and not the rows themselves."""
+    several: frozenset[int]
+    """Requests that stand in more than one row, by `Prepared.mark`."""
+
+    @classmethod
+    def of(cls, rows: Rows, mapping: RowMapping, channel: str | None) -> Survey:
+        """Look through a file once."""
+        channels: set[str] = set()
+        seen: set[int] = set()
+        several: set[int] = set()
+        for row in rows:
+            if row.trouble is not None:
+                continue
+            try:
+                given = mapping.channel_of(row.values, channel)
+                mark = mark_of(given or mapping.channel_in(row.values), mapping.id_of(row.values))
+            except RowError:
+                continue
+            if given is not None:
+                channels.add(given)
+            (several if mark in seen else seen).add(mark)
+        return cls(frozenset(channels), frozenset(several))
 
 
 @dataclass(slots=True)
@@ -128,12 +196,20 @@ class _Group:
 
 class _Import:
     def __init__(
-        self, options: Options, rows: Rows, form: Callable[[dict[str, Any]], dict[str, Any]], journal: Journal
+        self,
+        options: Options,
+        rows: Rows,
+        form: Callable[[dict[str, Any]], dict[str, Any]],
+        journal: Journal,
+        keys: Mapping[str, str],
+        survey: Survey,
     ) -> None:
         self._options = options
         self._rows = rows
         self._form = form
         self._journal = journal
+        self._keys = keys
+        self._survey = survey
         self._groups: dict[str, _Group] = {}
         self._refused: list[Refusal] = []
         self._in_flight: set[asyncio.Task[None]] = set()
@@ -147,6 +223,17 @@ class _Import:
         )
         async with httpx.AsyncClient(base_url=self._options.url, timeout=_TIMEOUT, limits=limits) as client:
             poster = Poster(client, patience=self._options.patience)
+            now = await poster.time()
+            for channel, key in self._keys.items():
+                await poster.check(channel, key)
+            if self._journal.since is None:
+                self._journal.begin(now)
+            poster.outcomes = Outcomes(
+                since=self._journal.since,
+                unanswered=self._journal.unanswered,
+                several=self._survey.several,
+                made=self._journal.made,
+            )
             try:
                 await self._read(poster, on_progress)
             finally:
@@ -185,7 +272,7 @@ class _Import:
             if len(self._refused) >= MAX_BATCH:
                 self._note_refused()
             return
-        prepared = Prepared(row.number, form["channel_request_id"], orjson.dumps(form))
+        prepared = Prepared(row.number, form["channel_request_id"], orjson.dumps(form), form["channel"])
         group = self._groups.setdefault(key, _Group())
         if group.rows and group.size + len(prepared.body) > MAX_BATCH_BYTES:
             await self._send(poster, key, group.rows)
@@ -200,6 +287,7 @@ class _Import:
         if not rows:
             return
         await self._slots.acquire()
+        self._journal.sending([row.row for row in rows])
 
         async def post() -> None:
             try:

@@ -6,12 +6,22 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-_VERSION = 1
+_VERSION = 2
+_CHANGED = {
+    "version": "the version of the platform",
+    "file": "the file's content",
+    "mapping": "the mapping",
+    "channel": "--channel",
+    "timezone": "--timezone",
+    "encoding": "the encoding",
+    "url": "the address, --url",
+}
 _CHUNK = 1024 * 1024
 
 
@@ -52,11 +62,14 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Rows whose outcome is final."""
+    """Rows whose outcome is final. `remarks` are of rows that are cases, in the form of refusals; `made` are the
+    requests counted as cases that stand in the file more than once, by their marks."""
 
     rows: tuple[int, ...]
     counts: Counts
     refusals: tuple[Refusal, ...] = ()
+    remarks: tuple[Refusal, ...] = ()
+    made: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -82,7 +95,8 @@ class _Ranges:
 
 
 class Journal:
-    """An append-only file of JSON lines: a head that says which import it is of, then one line for each finished group.
+    """An append-only file of JSON lines: a head that says which import it is of, when it began, then a line for each
+    group of rows before it is posted, and one for what is final of it.
 
     A line cut off by a crash is dropped; its rows are posted again, and the platform knows them.
     """
@@ -92,7 +106,12 @@ class Journal:
         self.path = path
         self.counts = Counts()
         self.refusals: list[Refusal] = []
+        self.remarks: list[Refusal] = []
+        self.made: set[int] = set()
+        self.since: datetime | None = None
+        """When the import began, by the platform's clock; None until `begin`."""
         self._ranges = _Ranges()
+        self._sent: set[int] = set()
         head = {"version": _VERSION, **identity}
         kept = self._read(head) if path.exists() else 0
         self._file = path.open("ab")
@@ -104,27 +123,59 @@ class Journal:
         self.resumed = self.counts.rows
 
     def _read(self, head: dict[str, Any]) -> int:
-        kept = 0
+        """Take what is written; returns how many bytes of the file are good, 0 to begin it anew."""
         with self.path.open("rb") as file:
-            for line in file:
-                if not line.endswith(b"\n"):
-                    break
-                content = orjson.loads(line)
-                if kept == 0 and content != head:
-                    raise JournalError(
-                        f"{self.path} is of another import: the file, the mapping or the target has changed. Give "
-                        "another file with --state, or --restart to begin anew (what was accepted is not doubled)."
-                    )
-                if kept > 0:
-                    self._count(content)
-                kept += len(line)
-        return kept
+            first = next(file, b"")
+            lines = [line for line in file if line.endswith(b"\n")]
+        if not first.endswith(b"\n") or not lines:
+            # Nothing was posted yet, whatever it was of.
+            return 0
+        self._compare(orjson.loads(first), head)
+        for line in lines:
+            self._take(orjson.loads(line))
+        return len(first) + sum(map(len, lines))
+
+    def _compare(self, found: Any, head: dict[str, Any]) -> None:
+        known = found if isinstance(found, dict) else {}
+        changed = [_CHANGED.get(name, name) for name, value in head.items() if known.get(name) != value]
+        if changed:
+            raise JournalError(
+                f"{self.path} is of another import: {', '.join(changed)} changed since. Give another file with "
+                "--state, or --restart to begin anew (what was accepted is not doubled)."
+            )
+
+    def _take(self, content: dict[str, Any]) -> None:
+        if "since" in content:
+            self.since = datetime.fromisoformat(content["since"])
+        elif "sent" in content:
+            self._sent.update(_numbers(content["sent"]))
+        else:
+            self._count(content)
 
     def _count(self, content: dict[str, Any]) -> None:
         for first, last in content["rows"]:
             self._ranges.add(first, last)
+        self._sent.difference_update(_numbers(content["rows"]))
         self.counts.add(Counts(*content["counts"]))
         self.refusals.extend(Refusal(*refusal) for refusal in content["refused"])
+        self.remarks.extend(Refusal(*remark) for remark in content.get("remarks", ()))
+        self.made.update(content.get("made", ()))
+
+    @property
+    def unanswered(self) -> frozenset[int]:
+        """Rows that were posted and have no final answer."""
+        return frozenset(self._sent)
+
+    def begin(self, since: datetime) -> None:
+        """Write down when the import began, before anything is posted."""
+        self.since = since
+        self._write({"since": since.isoformat()})
+
+    def sending(self, rows: Sequence[int]) -> None:
+        """Write down which rows are about to be posted."""
+        ranges = _ranges(rows)
+        self._write({"sent": ranges})
+        self._sent.update(rows)
 
     def is_done(self) -> Iterator[bool]:
         """For row 1, 2, 3, …: whether its outcome was final when this was called."""
@@ -141,11 +192,15 @@ class Journal:
 
     def add(self, done: Done) -> None:
         """Write down what is final now."""
-        content = {
+        content: dict[str, Any] = {
             "rows": _ranges(done.rows),
             "counts": [done.counts.cases, done.counts.repeated, done.counts.refused, done.counts.urgent],
             "refused": [[refusal.row, refusal.id, refusal.reason] for refusal in done.refusals],
         }
+        if done.remarks:
+            content["remarks"] = [[remark.row, remark.id, remark.reason] for remark in done.remarks]
+        if done.made:
+            content["made"] = done.made
         self._write(content)
         self._count(content)
 
@@ -176,6 +231,11 @@ def _ranges(rows: Sequence[int]) -> list[tuple[int, int]]:
         else:
             ranges.append((row, row))
     return ranges
+
+
+def _numbers(ranges: Iterable[Sequence[int]]) -> Iterator[int]:
+    for first, last in ranges:
+        yield from range(first, last + 1)
 
 
 def ordered(refusals: Iterable[Refusal]) -> list[Refusal]:

@@ -13,9 +13,15 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from services.importer.rows import Number
+
 PRESETS = Path(__file__).parent / "mappings"
 DEFAULT_TIMEZONE = "Asia/Shanghai"
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+_INTEGER = re.compile(r"0|-?[1-9][0-9]*")
+_SHORTENED = re.compile(r"-?[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]+")
+"""As spreadsheets show a long number: 2.0241124E+22."""
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,3}(?:\.[0-9]*)?(?:[Ee][+-]?[0-9]{1,2})?")
 
 Target: TypeAlias = Literal[
     "channel",
@@ -33,6 +39,23 @@ Target: TypeAlias = Literal[
     "phone",
     "identity",
 ]
+MEMBERS: dict[Target, str] = {
+    "channel": "the channel's id, where --channel doesn't give one for all rows",
+    "channel_request_id": "the row's own id, unique in its channel; needed",
+    "submitted_at": "when the citizen sent it; default: now",
+    "kind": "enquiry, help, complaint, report, suggestion, commendation or service",
+    "category": "a hint of what it is about, in any words",
+    "district": "a hint of where, a district's name or code",
+    "subject": "a headline",
+    "body": "the citizen's words; needed",
+    "place": "an address in words",
+    "latitude": "WGS 84, in degrees; with longitude",
+    "longitude": "WGS 84, in degrees; with latitude",
+    "name": "the citizen's name",
+    "phone": "the citizen's phone number",
+    "identity": "the number of the citizen's identity card",
+}
+"""What a mapping can fill, with its meaning."""
 _REQUESTER: tuple[Target, ...] = ("name", "phone", "identity")
 _PLAIN: tuple[Target, ...] = (
     "channel",
@@ -64,6 +87,7 @@ class Source(BaseModel):
     table: dict[str, str] | None = Field(default=None, description="the member by the column's text")
     otherwise: str | None = Field(default=None, description="for texts that are not in the table")
     drop: tuple[str, ...] = Field(default=(), description="texts that mean 'nothing'")
+    optional: bool = Field(default=False, description="the file may have no such column")
 
     @model_validator(mode="after")
     def _one_origin(self) -> Source:
@@ -77,6 +101,14 @@ class Source(BaseModel):
     def columns(self) -> frozenset[str]:
         """The columns it reads."""
         return frozenset([self.column] if self.column else _PLACEHOLDER.findall(self.template or ""))
+
+    @property
+    def origin(self) -> str:
+        """For people: the column or template, and what else is to be known of it."""
+        told = self.column or repr(self.template)
+        if self.table is not None:
+            told += f", by a table of {len(self.table)}"
+        return told + (", where there is one" if self.optional else "")
 
     def read(self, row: Columns[str, Any]) -> str | None:
         """The member's text in this row, or None where the row has nothing. Raises `RowError`."""
@@ -119,6 +151,33 @@ class RowMapping(BaseModel):
             zone(self.timezone)
         return self
 
+    @property
+    def needed(self) -> frozenset[str]:
+        """The columns that a file must have."""
+        return frozenset().union(*(source.columns for source in self.fields.values() if not source.optional))
+
+    def channel_of(self, row: Columns[str, Any], channel: str | None) -> str | None:
+        """The channel of a row where the mapping or `channel` decides it; None where the row itself names it."""
+        if channel is not None:
+            return channel
+        source = self.fields.get("channel")
+        return None if source is None or source.table is None else source.read(row)
+
+    def channel_in(self, row: Columns[str, Any]) -> str:
+        """The channel that a row names; empty where it names none. Raises `RowError`."""
+        source = self.fields.get("channel")
+        return (source.read(row) or "") if source is not None else ""
+
+    def id_of(self, row: Columns[str, Any]) -> str:
+        """The id of a row's request. Raises `RowError`."""
+        source = self.fields["channel_request_id"]
+        _check_id(row, source)
+        # An id is opaque to the platform, and a text editor's blanks around it are not part of it.
+        found = (source.read(row) or "").strip()
+        if not found:
+            raise RowError("the row has no id of its own")
+        return found
+
     def form(self, row: Columns[str, Any], *, channel: str | None, timezone: ZoneInfo) -> dict[str, Any]:
         """The request of a row, as it is posted; `channel` wins over the mapping's. Raises `RowError`."""
         texts = {target: source.read(row) for target, source in self.fields.items()}
@@ -127,10 +186,7 @@ class RowMapping(BaseModel):
             form["channel"] = channel
         if "channel" not in form:
             raise RowError("no channel: give one with --channel, or let the mapping name one")
-        # An id is opaque to the platform, and a text editor's blanks around it are not part of it.
-        form["channel_request_id"] = form.get("channel_request_id", "").strip()
-        if not form["channel_request_id"]:
-            raise RowError("the row has no id of its own")
+        form["channel_request_id"] = self.id_of(row)
         if not form.get("body"):
             raise RowError("the row has no text to become the body")
         submitted = texts.get("submitted_at")
@@ -219,8 +275,24 @@ def _text(row: Columns[str, Any], column: str) -> str:
     return str(value)
 
 
+def _check_id(row: Columns[str, Any], source: Source) -> None:
+    """Refuse ids that were numbers and lost digits on their way. Raises `RowError`."""
+    for column in source.columns:
+        value = row.get(column)
+        if isinstance(value, Number | int | float) and not isinstance(value, bool):
+            if not _INTEGER.fullmatch(str(value)):
+                raise RowError(
+                    f"the id in {column} is no whole number as JSON writes one, and may have lost digits: write ids as "
+                    "texts"
+                )
+        elif isinstance(value, str) and _SHORTENED.fullmatch(value.strip()):
+            raise RowError(
+                f"the id in {column} is a number that a spreadsheet has shortened, its digits are lost: format the "
+                "column as text and write the file again"
+            )
+
+
 def _degrees(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise RowError("latitude or longitude is not a number") from None
+    if not _DECIMAL.fullmatch(text.strip()):
+        raise RowError("latitude or longitude is not a number")
+    return float(text)

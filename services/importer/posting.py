@@ -5,30 +5,22 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import httpx
 import orjson
 
-from services.importer.journal import Counts, Done, Refusal
+from services.importer.journal import Done
+from services.importer.outcomes import Outcomes, Prepared, is_for_later, reason_of
 from shared.bus.backoff import Backoff
+from shared.web.channels import HEADER
 
 PATH = "/v1/requests/batch"
-_LATER = frozenset({408, 425, 429})
 
 
 class GaveUpError(RuntimeError):
     """The platform gave no answer for too long, or one that no waiting mends. The message says what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A row that is ready to be posted: its form as JSON."""
-
-    row: int
-    id: str
-    body: bytes
 
 
 class _LaterError(Exception):
@@ -43,11 +35,49 @@ class Poster:
     """Posts groups of rows. `patience` is how many seconds a group waits for a platform that is away."""
 
     def __init__(
-        self, client: httpx.AsyncClient, *, patience: float, clock: Callable[[], float] = time.monotonic
+        self,
+        client: httpx.AsyncClient,
+        *,
+        patience: float,
+        outcomes: Outcomes | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._patience = patience
         self._clock = clock
+        self.outcomes = outcomes or Outcomes()
+
+    async def time(self) -> datetime:
+        """The platform's clock, and that there is an intake at all. Raises `GaveUpError`."""
+        answer = await self._ask("/healthz", {})
+        told = _problem(answer)
+        if answer.status_code != 200 or told.get("service") != "intake" or "time" not in told:
+            raise GaveUpError(f"{self._client.base_url} is not intake's address; give it with --url.")
+        return datetime.fromisoformat(told["time"])
+
+    async def check(self, channel: str, key: str) -> None:
+        """See that the platform has this channel, and takes its key. Raises `GaveUpError`."""
+        answer = await self._ask(f"/v1/channels/{channel}", {HEADER: key})
+        if answer.status_code == 404:
+            raise GaveUpError(
+                f"The platform has no channel {channel}. Name one of its registry with --channel, or in the mapping."
+            )
+        if answer.status_code != 200:
+            raise GaveUpError(f"The platform refuses the key of channel {channel}: {reason_of(_problem(answer))}")
+
+    async def _ask(self, path: str, headers: dict[str, str]) -> httpx.Response:
+        backoff = Backoff()
+        since = self._clock()
+        while True:
+            try:
+                answer = await self._client.get(path, headers=headers)
+            except httpx.TransportError as error:
+                reason = type(error).__name__
+            else:
+                if not is_for_later(answer.status_code):
+                    return answer
+                reason = f"status {answer.status_code}"
+            await self._wait(backoff, since, reason, 0.0)
 
     async def post(self, rows: Sequence[Prepared], key: str, settle: Callable[[Done], None]) -> None:
         """Post rows until each is accepted or refused; `settle` is told of those that are, as soon as they are.
@@ -61,14 +91,16 @@ class Poster:
             try:
                 results = await self._once(waiting, key)
             except _LaterError as later:
+                self.outcomes.lost(waiting)
                 await self._wait(backoff, since, str(later), later.retry_after)
                 continue
-            again = [row for row, result in zip(waiting, results, strict=True) if _is_for_later(result["status"])]
+            again = [row for row, result in zip(waiting, results, strict=True) if is_for_later(result["status"])]
             if len(again) < len(waiting):
-                settle(_settled(waiting, results))
+                settle(self.outcomes.settled(waiting, results))
                 since = self._clock()
                 backoff.reset()
             if again:
+                self.outcomes.lost(again)
                 await self._wait(backoff, since, f"{len(again)} requests could not be stored", 0.0)
             waiting = again
 
@@ -83,7 +115,7 @@ class Poster:
     async def _once(self, rows: Sequence[Prepared], key: str) -> list[dict[str, Any]]:
         """One result for each row. Raises `_LaterError` or `GaveUpError`."""
         content = b'{"requests":[' + b",".join(row.body for row in rows) + b"]}"
-        headers = {"X-Channel-Key": key, "Content-Type": "application/json"}
+        headers = {HEADER: key, "Content-Type": "application/json"}
         try:
             answer = await self._client.post(PATH, content=content, headers=headers)
         except httpx.TransportError as error:
@@ -91,7 +123,7 @@ class Poster:
         if answer.status_code == 200:
             results: list[dict[str, Any]] = orjson.loads(answer.content)["results"]
             return results
-        if _is_for_later(answer.status_code):
+        if is_for_later(answer.status_code):
             after = answer.headers.get("Retry-After", "")
             raise _LaterError(f"status {answer.status_code}", float(after) if after.isdigit() else 0.0)
         if answer.status_code == 413:
@@ -110,36 +142,3 @@ def _problem(answer: httpx.Response) -> dict[str, Any]:
     if isinstance(content, dict):
         return content
     return {"type": f"status {answer.status_code}", "detail": "This is no answer of intake; check --url."}
-
-
-def _is_for_later(status: int) -> bool:
-    return status >= 500 or status in _LATER
-
-
-def _settled(rows: Sequence[Prepared], results: Sequence[dict[str, Any]]) -> Done:
-    counts = Counts()
-    refusals: list[Refusal] = []
-    settled: list[int] = []
-    for row, result in zip(rows, results, strict=True):
-        if _is_for_later(result["status"]):
-            continue
-        settled.append(row.row)
-        if result["status"] != 202:
-            refusals.append(Refusal(row.row, row.id, reason_of(result)))
-        elif result["repeated"]:
-            counts.repeated += 1
-        else:
-            counts.cases += 1
-            counts.urgent += int(result["urgent"])
-    counts.refused = len(refusals)
-    return Done(tuple(settled), counts, tuple(refusals))
-
-
-def reason_of(problem: dict[str, Any]) -> str:
-    """A problem in one line: its kind, then the fields at fault, or what to do."""
-    kind = str(problem.get("type", "refused")).rpartition(":")[2]
-    errors = problem.get("errors")
-    if errors:
-        return f"{kind}: " + "; ".join(f"{error['field']}: {error['message']}" for error in errors)
-    case = f" case_id={problem['case_id']}" if "case_id" in problem else ""
-    return f"{kind}: {problem.get('detail', '')}{case}"

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-import csv
 import io
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
-import orjson
+from services.importer.encoding import ERRORS, UNREADABLE, EncodingError, encoding_of
+from services.importer.table import HeadError, Records
 
 CSV_SUFFIXES = {".csv": ",", ".tsv": "\t"}
 JSON_SUFFIXES = {".jsonl", ".ndjson", ".json"}
-MAX_CELL = 64 * 1024 * 1024
-_SAMPLE = 1024 * 1024
+_BOOKS = {".xlsx", ".xls", ".xlsm", ".ods", ".et", ".numbers"}
 
 
 class FileError(ValueError):
     """The file can't be read at all. The message says why and what to do."""
 
 
+class Number(str):
+    """A number of a JSON file as it is written there: no digit is lost, however many it has."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: its number from 1 (a CSV's header is none), what it holds, or why it can't be read.
+    """One row: its number from 1 (a CSV's head is none), what it holds, or why it can't be read.
 
-    `position` is where the reading of the file stands, in bytes.
+    Values are texts, `Number`, booleans, None, lists and objects. `position` is where the reading of the file stands,
+    in bytes.
     """
 
     number: int
@@ -41,109 +48,129 @@ class Rows:
         """Look at the file. Raises `FileError`."""
         self.path = path
         suffix = path.suffix.lower()
+        if suffix in _BOOKS:
+            raise FileError(f"{path} is a workbook: save its sheet as CSV (UTF-8) and import that.")
         if suffix not in CSV_SUFFIXES and suffix not in JSON_SUFFIXES:
             known = ", ".join(sorted([*CSV_SUFFIXES, *JSON_SUFFIXES]))
-            raise FileError(f"The kind of {path} is told by its suffix: one of {known}. Rename it.")
+            raise FileError(f"What {path} holds is told by its suffix: give a file that is one of {known}.")
+        self._delimiter = CSV_SUFFIXES.get(suffix)
         try:
             self.size = path.stat().st_size
-            with path.open("rb") as file:
-                sample = file.read(_SAMPLE)
+            self.encoding = encoding_of(path, encoding)
+        except EncodingError as error:
+            raise FileError(str(error)) from None
         except OSError as error:
             raise FileError(f"{path} can't be read: {error.strerror}.") from None
-        self._delimiter = CSV_SUFFIXES.get(suffix)
-        self._encoding = encoding or _encoding_of(sample)
-        try:
-            "".encode(self._encoding)
-        except LookupError:
-            raise FileError(f"There is no encoding {encoding!r}; UTF-8 and GB18030 are the usual ones.") from None
 
-    def columns(self) -> set[str]:
-        """The columns of a CSV's head, or those of the first readable JSON line."""
+    def columns(self) -> list[str]:
+        """The columns of a CSV's head, or those of the first readable JSON line. Raises `FileError`."""
         with self.path.open("rb") as file:
             if self._delimiter is not None:
-                return set(next(self._csv(file), []))
-            return next((set(row.values) for row in self._json_rows(file) if row.trouble is None), set())
+                head = self._records(file, self._delimiter).head
+                return [name for name in head.names if name] if head else []
+            for row in self._json_rows(file):
+                if row.trouble is None:
+                    return list(row.values)
+                if row.number == 1 and self._is_array():
+                    raise FileError(
+                        f"{self.path} is one JSON array: write one object a line, for example with "
+                        f"`jq -c '.[]' {self.path.name} > {self.path.stem}.jsonl`."
+                    )
+            return []
+
+    def lacking(self, wanted: frozenset[str]) -> set[str]:
+        """Those of these columns that no row has. Raises `FileError`."""
+        left = set(wanted).difference(self.columns())
+        if left and self._delimiter is None:
+            # The head of JSON lines is in each of them.
+            for row in self:
+                left.difference_update(row.values)
+                if not left:
+                    break
+        return left
 
     def __iter__(self) -> Iterator[Row]:
         with self.path.open("rb") as file:
-            yield from self._csv_rows(file) if self._delimiter is not None else self._json_rows(file)
+            yield from self._json_rows(file) if self._delimiter is None else self._csv_rows(file, self._delimiter)
 
-    def _csv(self, file: IO[bytes]) -> Iterator[list[str]]:
-        assert self._delimiter is not None
-        # Bytes that are no text become lone surrogates: then the row is at fault, and not the whole file.
-        text = io.TextIOWrapper(file, encoding=self._encoding, errors="surrogateescape", newline="")
-        csv.field_size_limit(MAX_CELL)
-        return csv.reader(text, delimiter=self._delimiter)
+    def _text(self, file: IO[bytes]) -> Iterator[str]:
+        # Line ends stay as they are: some are a citizen's own.
+        return io.TextIOWrapper(file, encoding=self.encoding.codec, errors=ERRORS, newline="")
 
-    def _csv_rows(self, file: IO[bytes]) -> Iterator[Row]:
-        reader = self._csv(file)
-        head = next(reader, None)
+    def _records(self, file: IO[bytes], delimiter: str) -> Records:
+        try:
+            records = Records(self._text(file), delimiter)
+        except HeadError as error:
+            raise FileError(f"{self.path} can't be imported: {error}.") from None
+        if records.head is not None and (trouble := self.encoding.trouble(list(records.head.names))) is not None:
+            raise FileError(f"The first line of {self.path} can't be read: {trouble}. Name it with --encoding.")
+        return records
+
+    def _csv_rows(self, file: IO[bytes], delimiter: str) -> Iterator[Row]:
+        records = self._records(file, delimiter)
+        head = records.head
         if head is None:
             return
-        if len(set(head)) != len(head):
-            raise FileError(f"Two columns of {self.path} have the same name. Rename one in its first line.")
-        number = 0
-        while True:
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                number += 1
-                yield Row(number, {}, file.tell(), f"it is not CSV: {error}")
-                continue
-            if not cells:
-                continue
-            number += 1
-            trouble = None
-            if len(cells) != len(head):
-                trouble = f"it has {len(cells)} cells, and the head {len(head)}"
-            elif not _is_text(cells):
-                trouble = f"it is not {self._encoding.removesuffix('-sig').upper()} throughout"
-            yield Row(number, dict(zip(head, cells, strict=False)), file.tell(), trouble)
+        for number, record in enumerate(records, 1):
+            trouble = record.trouble or self.encoding.trouble(record.cells) or head.trouble(len(record.cells))
+            yield Row(number, head.values(record.cells), file.tell(), trouble)
 
     def _json_rows(self, file: IO[bytes]) -> Iterator[Row]:
-        number = position = 0
-        for line in file:
-            start = line.removeprefix(b"\xef\xbb\xbf") if position == 0 else line
-            position += len(line)
-            if not start.strip():
+        number = 0
+        # One object a line: a carriage return alone is a blank between its members, and ends nothing.
+        for line in io.TextIOWrapper(file, encoding=self.encoding.codec, errors=ERRORS, newline="\n"):
+            if not line.strip("\ufeff \t\r\n"):
                 continue
             number += 1
-            try:
-                values = orjson.loads(self._utf8(start))
-            except ValueError:
-                yield Row(number, {}, position, "it is not JSON")
-                continue
-            if isinstance(values, dict):
-                yield Row(number, values, position)
-            else:
-                yield Row(number, {}, position, "it is not a JSON object")
+            trouble = f"it is not {self.encoding.name} throughout" if UNREADABLE in line else None
+            values: dict[str, Any] = {}
+            if trouble is None:
+                try:
+                    values = _object(line.strip("\ufeff \t\r\n"))
+                except (ValueError, RecursionError) as error:
+                    trouble = str(error) if isinstance(error, _NoRowError) else "it is not JSON"
+                trouble = trouble or self.encoding.trouble([one for one in values.values() if isinstance(one, str)])
+            yield Row(number, values, file.tell(), trouble)
 
-    def _utf8(self, line: bytes) -> bytes:
-        return line if self._encoding.startswith("utf-8") else line.decode(self._encoding).encode()
-
-
-def _encoding_of(sample: bytes) -> str:
-    # A character may be cut at the sample's end; none in UTF-8 has more than four bytes.
-    for cut in range(4):
-        try:
-            sample[: len(sample) - cut].decode("utf-8-sig")
-        except UnicodeDecodeError:
-            continue
-        return "utf-8-sig"
-    for cut in range(4):
-        try:
-            sample[: len(sample) - cut].decode("gb18030")
-        except UnicodeDecodeError:
-            continue
-        return "gb18030"
-    return "utf-8-sig"
+    def _is_array(self) -> bool:
+        with self.path.open("rb") as file:
+            return next(self._text(file), "").lstrip("\ufeff \t\r\n").startswith("[")
 
 
-def _is_text(cells: list[str]) -> bool:
+class _NoRowError(ValueError):
+    """A line is no row; the message says why."""
+
+
+def _object(line: str) -> dict[str, Any]:
+    """The object of a line. Raises `ValueError`, `RecursionError`."""
+    found = _DECODER.decode(line)
+    if not isinstance(found, dict):
+        raise _NoRowError("it is not a JSON object")
+    return found
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise _NoRowError("it has a member twice")
+    for value in members.values():
+        if isinstance(value, str) and not _is_text(value):
+            raise _NoRowError("it holds half of a character, as `\\ud83d` alone")
+    return members
+
+
+def _no_constant(_: str) -> NoReturn:
+    raise _NoRowError("NaN and Infinity are no JSON")
+
+
+def _is_text(value: str) -> bool:
     try:
-        "".join(cells).encode()
+        value.encode()
     except UnicodeEncodeError:
         return False
     return True
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_members, parse_int=Number, parse_float=Number, parse_constant=_no_constant
+)

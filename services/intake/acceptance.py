@@ -91,8 +91,8 @@ class Acceptance:
                 409,
                 "request-differs",
                 "Another request has this id",
-                "The channel posted another content under this `channel_request_id` before, and that is case_id. "
-                "Give a new request an id of its own.",
+                "The channel posted another content under this `channel_request_id` before; it is the case "
+                "that `case_id` names. Give a new request an id of its own.",
                 case_id=str(stored.case_id),
             )
         return Accepted(stored.case_id, stored.number, stored.received_at, stored.urgent, repeated)

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from services.intake import answers, metrics
 from services.intake.acceptance import Acceptance, Accepted
-from services.intake.channels.registry import ChannelRegistry
+from services.intake.channels.registry import Channel, ChannelRegistry
 from services.intake.domain.form import MAX_BATCH, Batch, RequestForm
 from services.intake.domain.number import CaseNumberError, parse_case_number
 from services.intake.store import Progress, RequestStore
@@ -26,7 +26,7 @@ from shared.settings import Settings
 from shared.store.engine import is_transient
 from shared.store.group_commit import NotWrittenError, QueueFullError
 from shared.web.app import create_api
-from shared.web.auth import ChannelScope, Role, Staff, channel_scope, read_channel_key, require
+from shared.web.auth import ChannelScope, Role, Staff, channel_scope, read_channel_key, require, wrong_channel
 from shared.web.channels import HEADER
 from shared.web.health import Readiness
 from shared.web.problems import Problem, field_errors
@@ -140,6 +140,20 @@ def create_intake_api(
     @api.get("/v1/channels", tags=["channels"], summary="The registry of channels")
     async def list_channels(_: Annotated[Staff, Depends(_staff)]) -> answers.ChannelsAnswer:
         return answers.channels(registry)
+
+    @api.get("/v1/channels/{channel}", tags=["channels"], summary="A channel of the registry, for itself or staff")
+    async def read_channel(channel: str, reader: Reader) -> Channel:
+        found = registry.get(channel)
+        if found is None:
+            raise Problem(
+                404,
+                "unknown-channel",
+                "Unknown channel",
+                "The registry of channels has no such channel. Use the id that the bureau gave this channel.",
+            )
+        if isinstance(reader, ChannelScope) and not reader.allows(found.id, found.family):
+            raise wrong_channel(reader, found.id)
+        return found
 
     async def _accept(form: RequestForm, scope: ChannelScope) -> Accepted:
         try:

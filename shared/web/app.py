@@ -36,5 +36,5 @@ def create_api(service: str, title: str, settings: Settings, readiness: Readines
     api.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     api.add_middleware(RateLimit, rate=settings.rate_per_second, burst=settings.rate_burst)
     api.add_middleware(TraceContext)
-    api.include_router(health.router(readiness))
+    api.include_router(health.router(service, readiness, demonstration=settings.demonstration))
     return api

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -81,13 +82,24 @@ async def _ask(part: str, check: Check) -> str | None:
         return f"the check failed: {type(error).__name__}: {failures.message(error)}"
 
 
-def router(readiness: Readiness, registry: CollectorRegistry = REGISTRY) -> APIRouter:
-    """The three addresses. They need no authentication and reveal no case."""
+def router(
+    service: str, readiness: Readiness, *, demonstration: bool = False, registry: CollectorRegistry = REGISTRY
+) -> APIRouter:
+    """The three addresses of a service. They need no authentication and reveal no case.
+
+    `/healthz` names the service, so that nobody takes one for another; says whether the deployment is a demonstration,
+    whose cases are invented; and tells the time here.
+    """
     routes = APIRouter(tags=["health"])
 
     @routes.get("/healthz", summary="Is the process alive?")
-    async def healthz() -> dict[str, str]:
-        return {"status": "alive"}
+    async def healthz() -> dict[str, str | bool]:
+        return {
+            "status": "alive",
+            "service": service,
+            "demonstration": demonstration,
+            "time": datetime.now(UTC).isoformat(),
+        }
 
     @routes.get("/readyz", summary="Can it serve? Names each part that can't, and why.")
     async def readyz() -> JSONResponse:
@@ -95,6 +107,7 @@ def router(readiness: Readiness, registry: CollectorRegistry = REGISTRY) -> APIR
         return JSONResponse(
             {
                 "status": status,
+                "service": service,
                 "parts": {part: {"ready": not trouble, "reason": trouble} for part, trouble in troubles.items()},
             },
             503 if status == "not-ready" else 200,

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
+import os
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import typer
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine
 from typer.testing import CliRunner
 
@@ -18,8 +22,16 @@ from services.importer import cli
 from services.importer.importing import Moment, Options, import_file
 from services.importer.journal import Counts, JournalError
 from services.importer.keys import ChannelKeys
+from services.importer.mapping import MappingError
+from shared import ports
+from shared.privacy.keys import KeyRing, new_key
+from shared.process import ChildProcess, spawn
+from shared.settings import new_keys
 from shared.store.engine import create_engine
 from shared.store.migration import migrate
+from shared.web import health
+from shared.web.channels import channel_key
+from shared.web.health import Readiness
 from shared.web.server import HttpServer
 from tests.support.intake import Replica, count, intake_settings, told
 from tests.support.places import PROJECT
@@ -143,7 +155,7 @@ async def test_the_command(server: HttpServer, tmp_path: Path, monkeypatch: pyte
     assert keys is not None
     monkeypatch.setenv("MINSHENG_CHANNEL_KEYS", keys.get_secret_value())
     root = typer.Typer()
-    root.add_typer(cli.app, name="import")
+    root.command("import")(cli.import_)
     root.command("other")(lambda: None)
     runner = CliRunner()
 
@@ -162,7 +174,188 @@ async def test_the_command(server: HttpServer, tmp_path: Path, monkeypatch: pyte
     assert (status, "can't be read" in output) == (1, True)
     unknown = write(tmp_path / "unknown.jsonl", [message(11)])
     status, output = await run(str(unknown), "--channel", "nowhere-0001")
-    assert status == cli.REFUSED
+    assert (status, "has no channel nowhere-0001" in output, "%" in output) == (1, True, False)
+    assert not unknown.with_name("unknown.jsonl.refused.csv").exists()
+    # The corrected command is not "of another import": nothing had been posted.
+    status, output = await run(str(unknown), "--channel", "website-0001")
+    assert status == 0
+    status, output = await run(str(unknown), "--channel", "website-0002")
+    assert (status, "--channel changed since" in output.replace("\n", " ")) == (1, True)
+    status, output = await run(str(unknown), "--columns")
+    assert (status, "message_id" in output, "channel_request_id" in output) == (0, True, True)
+    status, output = await run("--mappings")
+    assert (status, "baltimore-311" in output, "submitted_at" in output) == (0, True, True)
+    empty = tmp_path / "empty.csv"
+    empty.touch()
+    status, output = await run(str(empty))
+    assert (status, "has no rows" in output) == (1, True)
+
+
+@pytest.mark.parametrize("rows", [[message(1)], [message(1), message(2)]])
+async def test_a_mapping_that_names_an_absent_column_is_refused_before_the_first_row(
+    server: HttpServer, engine: AsyncEngine, tmp_path: Path, rows: list[dict[str, Any]]
+) -> None:
+    file = write(tmp_path / "x.jsonl", [{**row, "tel": "13900000001"} for row in rows])
+    written = tmp_path / "own.yaml"
+    written.write_text(
+        "name: own\nfields:\n  channel_request_id: {column: message_id}\n  body: {column: body}\n"
+        "  phone: {column: phone}\n"
+    )
+    with pytest.raises(MappingError, match=r"no column phone.*tel.*optional"):
+        await asyncio.to_thread(import_file, options(file, server, mapping=str(written)))
+    assert await count(engine, "requests") == 0
+    # A member that only a later line has is there all the same.
+    write(file, [*rows, {**message(9), "phone": "13900000001"}])
+    summary = await asyncio.to_thread(import_file, options(file, server, mapping=str(written)))
+    assert summary.counts.cases == len(rows) + 1
+
+
+async def test_a_missing_key_is_told_before_the_first_row(
+    server: HttpServer, engine: AsyncEngine, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "x.jsonl", [message(1)])
+    other = ChannelKeys([channel_key(SETTINGS.channel_ring, "wechat-0001")], None)
+    with pytest.raises(ValueError, match="no key for the channel website-0001"):
+        await asyncio.to_thread(import_file, options(file, server, keys=other))
+    strange = ChannelKeys([channel_key(KeyRing.parse(new_key("other")), "website-0001")], None)
+    summary = await asyncio.to_thread(import_file, options(file, server, keys=strange))
+    assert "refuses the key of channel website-0001" in str(summary.stopped)
+    assert (summary.counts, await count(engine, "requests")) == (Counts(), 0)
+
+
+async def test_another_address_is_told_from_intakes(server: HttpServer, tmp_path: Path) -> None:
+    api = FastAPI()
+    api.include_router(health.router("routing", Readiness(), registry=CollectorRegistry()))
+    other = HttpServer(api, port=0, name="routing")
+    await other.start()
+    file = write(tmp_path / "x.jsonl", [message(1)])
+    summary = await asyncio.to_thread(import_file, options(file, other))
+    await other.stop()
+    assert "is not intake's address" in str(summary.stopped)
+
+
+class Forgetful:
+    """An application in front of intake: requests reach it, but from one post on no answer comes back."""
+
+    def __init__(self, app: FastAPI, good: int) -> None:
+        self._app = app
+        self._good = good
+        self.held = asyncio.Event()
+        self.mending = asyncio.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if self.mending.is_set() or not scope.get("path", "").endswith("/batch"):
+            await self._app(scope, receive, send)
+            return
+        self._good -= 1
+        if self._good >= 0:
+            await self._app(scope, receive, send)
+            return
+
+        async def nowhere(_: Any) -> None:
+            return None
+
+        await self._app(scope, receive, nowhere)
+        self.held.set()
+        await self.mending.wait()
+
+
+async def test_after_kill_9_of_the_importer_every_row_is_counted_as_what_it_is(
+    engine: AsyncEngine, tmp_path: Path
+) -> None:
+    front = Forgetful(Replica(engine, SETTINGS).api, good=3)
+    server = HttpServer(cast("FastAPI", front), port=0, name="intake")
+    await server.start()
+    rows = [message(nth) for nth in range(1, 101)]
+    # One request thrice: in what is answered, in what is lost, and in what follows.
+    rows[30] = rows[90] = rows[3]
+    rows[40]["body"] = ""
+    file = write(tmp_path / "x.jsonl", rows)
+    # This one was a case before the import began, and is repeated whatever happens.
+    before = await asyncio.to_thread(
+        import_file, options(write(tmp_path / "before.jsonl", [rows[25]]), server, state=tmp_path / "before")
+    )
+    assert before.counts == Counts(cases=1)
+    keys = SETTINGS.channel_keys
+    assert keys is not None
+    command = [
+        "import",
+        str(file),
+        "--channel",
+        "website-0001",
+        "--url",
+        server.url,
+        "--batch",
+        "10",
+        "--in-flight",
+        "2",
+    ]
+    importer = spawn(
+        "importer",
+        [sys.executable, "-m", "services", *command],
+        log=tmp_path / "importer.log",
+        env={**os.environ, "MINSHENG_CHANNEL_KEYS": keys.get_secret_value()},
+        cwd=PROJECT,
+    )
+    await importer.while_running(front.held.wait())
+    await importer.kill()
+    front.mending.set()
+    summary = await asyncio.to_thread(
+        import_file, Options(file=file, url=server.url, keys=KEYS, channel="website-0001", batch=10)
+    )
+    await server.stop()
+    assert 0 < summary.resumed < len(rows)
+    assert summary.counts == Counts(cases=96, repeated=3, refused=1)
+    assert await count(engine, "requests") == 97
+
+
+async def test_after_kill_9_of_intake_every_row_is_counted_as_what_it_is(database: str, tmp_path: Path) -> None:
+    await migrate("intake", database)
+    port = ports.pick(0, "intake", remedy="")
+    environment = {
+        **os.environ,
+        **new_keys("test"),
+        "MINSHENG_INTAKE_DATABASE": database.replace("postgresql+asyncpg", "postgresql"),
+        # No broker is there: intake takes requests all the same.
+        "MINSHENG_KAFKA": f"127.0.0.1:{ports.pick(0, 'no broker', remedy='')}",
+        "MINSHENG_INTAKE_PORT": str(port),
+        "MINSHENG_DATA_DIR": str(tmp_path),
+    }
+
+    def start() -> ChildProcess:
+        return spawn(
+            "intake",
+            [sys.executable, "-m", "services", "intake"],
+            log=tmp_path / "intake.log",
+            env=environment,
+            cwd=PROJECT,
+        )
+
+    rows = [message(nth) for nth in range(1, 2_501)]
+    file = write(tmp_path / "x.jsonl", rows)
+    ring = KeyRing.parse(environment["MINSHENG_CHANNEL_KEYS"])
+    chosen = Options(
+        file=file, url=f"http://127.0.0.1:{port}", keys=ChannelKeys([], ring), channel="website-0001", batch=50
+    )
+    intake = start()
+    loop = asyncio.get_running_loop()
+    kills = [1_500, 300]
+
+    def kill(moment: Moment) -> None:
+        nonlocal intake
+        if kills and moment.counts.cases >= kills[-1]:
+            kills.pop()
+            asyncio.run_coroutine_threadsafe(intake.kill(), loop).result(30)
+
+            async def again() -> ChildProcess:
+                return start()
+
+            intake = asyncio.run_coroutine_threadsafe(again(), loop).result(30)
+
+    summary = await asyncio.to_thread(import_file, chosen, kill)
+    await intake.stop()
+    assert (kills, summary.stopped) == ([], None)
+    assert summary.counts == Counts(cases=len(rows))
 
 
 @real_data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
@@ -50,9 +51,30 @@ def test_a_head_cut_off_by_a_crash_begins_anew(tmp_path: Path) -> None:
 
 
 def test_the_journal_of_another_import_is_not_taken(tmp_path: Path) -> None:
-    journal(tmp_path).close()
-    with pytest.raises(JournalError, match="--restart"):
+    kept = journal(tmp_path)
+    kept.begin(datetime(2026, 11, 24, tzinfo=UTC))
+    kept.close()
+    with pytest.raises(JournalError, match=r"the file's content changed since.*--restart"):
         journal(tmp_path, file="other")
+    with pytest.raises(JournalError, match="the file's content, --channel changed"):
+        journal(tmp_path, file="other", channel="website-0001")
+
+
+def test_a_command_that_posted_nothing_stands_in_no_ones_way(tmp_path: Path) -> None:
+    journal(tmp_path, channel="wrong").close()
+    assert journal(tmp_path, channel="right").since is None
+    journal(tmp_path, channel="right").close()
+
+
+def test_it_remembers_what_was_posted_without_an_answer(tmp_path: Path) -> None:
+    since = datetime(2026, 11, 24, 8, 30, 0, 1234, tzinfo=UTC)
+    first = journal(tmp_path)
+    first.begin(since)
+    first.sending([1, 2, 3])
+    first.sending([4, 5])
+    first.add(Done((1, 3), Counts(cases=2), made=(77,)))
+    again = journal(tmp_path)
+    assert (again.since, again.unanswered, again.made) == (since, frozenset({2, 4, 5}), {77})
 
 
 @given(groups=st.lists(st.lists(st.integers(1, 60), unique=True, min_size=1), max_size=12))

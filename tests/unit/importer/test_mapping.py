@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.importer.mapping import MappingError, RowError, RowMapping, choose, load, presets
+from services.importer.mapping import MEMBERS, MappingError, RowError, RowMapping, Target, choose, load, presets
+from services.importer.rows import Number
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 BALTIMORE = ZoneInfo("America/New_York")
@@ -158,3 +159,41 @@ def test_a_mistake_in_a_mapping_is_told(tmp_path: Path, text: str, told: str) ->
 def test_a_missing_mapping_names_those_that_are_there(tmp_path: Path) -> None:
     with pytest.raises(MappingError, match="baltimore-311, messages"):
         choose(str(tmp_path / "none.yaml"), [])
+
+
+@pytest.mark.parametrize("literal", ["1e3", "1E22", "1.0", "20241124083012345678901.0", "-0", "2.0241124083012346e22"])
+def test_a_number_that_may_have_lost_digits_is_no_id(literal: str) -> None:
+    with pytest.raises(RowError, match="lost digits"):
+        presets()["messages"].id_of(message(message_id=Number(literal)))
+
+
+@pytest.mark.parametrize("literal", ["20241124083012345678901", "20241124083012345678902", "0", "-5"])
+def test_a_whole_number_is_an_id_with_all_its_digits(literal: str) -> None:
+    assert presets()["messages"].id_of(message(message_id=Number(literal))) == literal
+
+
+@pytest.mark.parametrize("cell", ["2.02411E+22", "2E+22", "1.39E+10 ", "2,02411E+22"])
+def test_an_id_that_a_spreadsheet_shortened_is_refused(cell: str) -> None:
+    with pytest.raises(RowError, match="shortened"):
+        presets()["messages"].id_of(message(message_id=cell))
+
+
+@pytest.mark.parametrize("cell", ["007", "1E5", "12e4", "0.5.1", "E+1", "true"])
+def test_texts_are_ids_as_they_are(cell: str) -> None:
+    assert presets()["messages"].id_of(message(message_id=cell)) == cell
+
+
+@pytest.mark.parametrize("value", [True, False, ["1"], {"a": "1"}])
+def test_what_is_neither_text_nor_number_is_no_id(value: Any) -> None:
+    with pytest.raises(RowError, match="neither text nor number"):
+        presets()["messages"].id_of(message(message_id=value))
+
+
+@pytest.mark.parametrize("degrees", ["nan", "inf", "1_0", "１２", "1e999", "9999"])
+def test_degrees_are_numbers(degrees: str) -> None:
+    with pytest.raises(RowError, match="not a number"):
+        presets()["baltimore-311"].form(service_request(Latitude=degrees), channel=None, timezone=BALTIMORE)
+
+
+def test_each_member_that_a_mapping_can_fill_is_told() -> None:
+    assert set(MEMBERS) == set(get_args(Target))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -11,7 +12,8 @@ import pytest
 
 from services.importer.journal import Counts, Done, Refusal
 from services.importer.keys import ChannelKeys
-from services.importer.posting import GaveUpError, Poster, Prepared
+from services.importer.outcomes import Outcomes, Prepared, mark_of
+from services.importer.posting import GaveUpError, Poster
 from shared.privacy.keys import KeyRing, new_key
 from shared.web.channels import channel_key, read_channel_key
 
@@ -109,6 +111,62 @@ async def test_patience_ends() -> None:
 async def test_no_waiting_mends_a_bad_key_or_address(status: int) -> None:
     with pytest.raises(GaveUpError, match="refuses the posts"):
         await post(lambda _: httpx.Response(status))
+
+
+SINCE = datetime(2026, 11, 24, 8, 30, tzinfo=UTC)
+
+
+def repeated(at: datetime) -> dict[str, Any]:
+    return {"status": 202, "repeated": True, "urgent": True, "received_at": at.isoformat()}
+
+
+def settled(outcomes: Outcomes, row: int, result: dict[str, Any], request_id: str = "m") -> Counts:
+    return outcomes.settled([Prepared(row, request_id, b"", "website-0001")], [result]).counts
+
+
+def test_a_case_whose_answer_was_lost_is_a_case() -> None:
+    outcomes = Outcomes(since=SINCE, unanswered={1, 2})
+    assert settled(outcomes, 1, repeated(SINCE)) == Counts(cases=1, urgent=1)
+    assert settled(outcomes, 2, repeated(SINCE - timedelta(microseconds=1)), "older") == Counts(repeated=1)
+    assert settled(outcomes, 3, repeated(SINCE), "of another program, now") == Counts(repeated=1)
+
+
+@pytest.mark.parametrize("order", [(5, 9), (9, 5)])
+def test_of_rows_that_are_one_request_one_is_the_case(order: tuple[int, int]) -> None:
+    """Row 5 and row 9 are the same; whichever answer got lost, one case is counted."""
+    same = mark_of("website-0001", "m")
+    for unanswered in ({5}, {9}, {5, 9}):
+        outcomes = Outcomes(since=SINCE, unanswered=unanswered, several={same})
+        total = Counts()
+        for nth, row in enumerate(order):
+            first_known = nth == 0 and row not in unanswered
+            answer = {**repeated(SINCE), "repeated": not first_known}
+            total.add(settled(outcomes, row, answer))
+        assert (total.cases, total.repeated) == (1, 1)
+    known = Outcomes(since=SINCE, unanswered={9}, several={same}, made={same})
+    assert settled(known, 9, repeated(SINCE)) == Counts(repeated=1)
+
+
+async def test_a_lost_answer_of_this_run_counts_as_well() -> None:
+    answers: list[httpx.Response | Exception] = [httpx.ReadTimeout("lost"), results(*[repeated(SINCE)] * 4)]
+
+    def handle(_: httpx.Request) -> httpx.Response:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    told: list[Done] = []
+    async with httpx.AsyncClient(transport=httpx.MockTransport(handle), base_url="http://intake") as client:
+        await Poster(client, patience=60, outcomes=Outcomes(since=SINCE)).post(ROWS, "key", told.append)
+    assert told[0].counts == Counts(cases=4, urgent=4)
+
+
+async def test_a_remark_of_the_platform_is_kept() -> None:
+    remark = {"code": "contact-not-read", "field": "requester.phone", "text": "号码无法识别"}
+    told, _ = await post(lambda ids: results({**ACCEPTED, "remarks": [remark]}, *[ACCEPTED] * 3))
+    assert told[0].counts == Counts(cases=4)
+    assert told[0].remarks == (Refusal(1, "m-1", "contact-not-read: requester.phone: 号码无法识别"),)
 
 
 def test_keys_by_channel() -> None:

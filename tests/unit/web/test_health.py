@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -13,7 +14,9 @@ from shared.web.health import Need, Readiness
 
 def _client(readiness: Readiness, registry: CollectorRegistry | None = None) -> httpx.AsyncClient:
     app = FastAPI()
-    app.include_router(health.router(readiness, registry or CollectorRegistry()))
+    app.include_router(
+        health.router("routing", readiness, demonstration=True, registry=registry or CollectorRegistry())
+    )
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
 
 
@@ -30,6 +33,7 @@ async def test_a_process_is_ready_when_all_parts_are() -> None:
     assert answer.status_code == 200
     assert answer.json() == {
         "status": "ready",
+        "service": "routing",
         "parts": {"database": {"ready": True, "reason": None}, "relay": {"ready": True, "reason": None}},
     }
 
@@ -48,7 +52,10 @@ async def test_each_part_that_fails_is_named_with_its_reason() -> None:
         assert answer.json()["parts"]["database"]["ready"]
         trouble = None
         assert (await client.get("/readyz")).status_code == 200
-        assert (await client.get("/healthz")).json() == {"status": "alive"}
+        alive = (await client.get("/healthz")).json()
+    told = datetime.fromisoformat(alive.pop("time"))
+    assert abs(datetime.now(UTC) - told).total_seconds() < 60
+    assert alive == {"status": "alive", "service": "routing", "demonstration": True}
 
 
 async def test_a_check_that_fails_or_hangs_is_a_trouble_itself(monkeypatch: pytest.MonkeyPatch) -> None:
