@@ -68,6 +68,7 @@ class HostApp(faust.App):  # type: ignore[misc]
     """A Faust app that hosts services and timers."""
 
     BootStrategy = _HostStrategy
+    service_name: str = ""
 
     async def on_first_start(self) -> None:
         """Faust makes its folder, but not those above it."""
@@ -92,7 +93,9 @@ def faust_options(service: str, settings: Settings) -> dict[str, Any]:
 
 def faust_app(service: str, settings: Settings) -> HostApp:
     """The Faust app of a service that needs no Faust agents or tables."""
-    return HostApp(**faust_options(service, settings))
+    app = HostApp(**faust_options(service, settings))
+    app.service_name = service
+    return app
 
 
 class EventService(mode.Service):  # type: ignore[misc]
@@ -108,9 +111,16 @@ class EventService(mode.Service):  # type: ignore[misc]
         self._tasks: list[asyncio.Task[None]] = []
         self._relay_task: asyncio.Task[None] | None = None
         self._server: HttpServer | None = None
+        self._kernel: Kernel | None = None
         self._closing: tuple[Callable[[], Awaitable[None]], ...] = ()
         self._ending = False
         self._end_tracing: Callable[[], None] = lambda: None
+
+    @property
+    def kernel(self) -> Kernel:
+        """The service's kernel, once it is started."""
+        assert self._kernel is not None
+        return self._kernel
 
     @abstractmethod
     def wire(self, kernel: Kernel) -> Wiring:
@@ -119,10 +129,17 @@ class EventService(mode.Service):  # type: ignore[misc]
     async def on_start(self) -> None:
         """Start relay, consumers, timers and HTTP, in this order. Needs neither database nor broker to be there yet."""
         logging.configure(self.service, self.settings.log_level)
+        try:
+            await self._begin()
+        except Exception as error:  # noqa: BLE001 - told, and the process ends
+            raise logging.not_started(error) from None
+        log.info("service_started", service=self.service)
+
+    async def _begin(self) -> None:
         self._end_tracing = tracing.configure(
             self.service, self.settings.otlp_endpoint, ratio=self.settings.trace_ratio
         )
-        self.kernel = kernel = Kernel(self.service, self.settings, emits=self.emits)
+        self._kernel = kernel = Kernel(self.service, self.settings, emits=self.emits)
         wiring = self.wire(kernel)
         self._closing = wiring.closing
         self.readiness.add("database", self._database_trouble)
@@ -149,7 +166,6 @@ class EventService(mode.Service):  # type: ignore[misc]
             beacon=self.beacon,
         )
         await self._server.start()
-        log.info("service_started", service=self.service)
 
     async def on_stop(self) -> None:
         """Stop so that nothing accepted is left behind: HTTP, consumers and timers, relay, connections."""
@@ -164,7 +180,8 @@ class EventService(mode.Service):  # type: ignore[misc]
             await asyncio.gather(self._relay_task, return_exceptions=True)
         for close in self._closing:
             await close()
-        await self.kernel.close()
+        if self._kernel is not None:
+            await self._kernel.close()
         # It waits for a collector that may be slow.
         await asyncio.to_thread(self._end_tracing)
         log.info("service_stopped", service=self.service)
@@ -219,7 +236,7 @@ def _trouble_of(consumer: BatchConsumer) -> str | None:
     return consumer.trouble
 
 
-def run(app: faust.App) -> NoReturn:
+def run(app: HostApp) -> NoReturn:
     """Run a service's Faust app as this process until it is told to stop."""
     # Before anything asks for a loop: an HTTP request costs half again as much on the loop of the standard library.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
@@ -229,7 +246,7 @@ def run(app: faust.App) -> NoReturn:
     gc.set_threshold(10_000, 20, 20)
     app.finalize()
     # Before anything can fail: what fails ahead of a service's own start would end the process without a word.
-    logging.configure(app.conf.id.removesuffix("-faust"))
+    logging.configure(app.service_name)
     worker = faust.Worker(app, loglevel="WARN", override_logging=False, redirect_stdouts=False, quiet=True)
     worker.execute_from_commandline()
     raise SystemExit(0)

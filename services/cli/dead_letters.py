@@ -3,27 +3,46 @@
 from __future__ import annotations
 
 import base64
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
 from rich.table import Table
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.cli.deployment import DATABASES
+from services.cli.names import DATABASES
 from services.cli.running import fail, out, run
-from shared.bus import dead_letters
+from shared.bilingual import Text
 from shared.settings import Settings
-from shared.store.engine import create_engine
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from shared.bus.dead_letters import Letter, Listed
 
 app = typer.Typer(no_args_is_help=True, help="Events that a service had to set aside, and what waits behind them.")
+
+_NO_LETTERS = Text(
+    "{service} keeps no dead letters; those that do are {known}.",
+    "{service} 没有死信；有死信的服务是 {known}。",
+)
+_NO_LETTER = Text(
+    "{service} has no dead letter {id}; `minsheng dead-letters list` shows which there are.",
+    "{service} 没有编号为 {id} 的死信；`minsheng dead-letters list` 可列出全部。",
+)
+_IDS_OR_ALL = Text("Give the ids of dead letters, or --all, not both.", "请给出死信编号，或者 --all，二者选一。")
+_NOT_ASKED = Text(
+    "{ids} can't be asked: only failed ones and those at a hole can.",
+    "{ids} 不能这样处理：只有失败的死信和缺口处的死信可以。",
+)
 
 Service = Annotated[str, typer.Option("--service", "-s", help="The service whose dead letters are meant.")]
 
 
 def _engine(service: str) -> AsyncEngine:
     if service not in DATABASES:
-        raise fail(f"{service} keeps no dead letters; those that do are {', '.join(DATABASES)}.")
+        raise fail(_NO_LETTERS, service=service, known=", ".join(DATABASES))
+    from shared.store.engine import create_engine
+
     return create_engine(Settings().database_for(service), pool_size=1)
 
 
@@ -40,7 +59,9 @@ def list_letters(
     Example: minsheng dead-letters list --service routing
     """
 
-    async def work() -> list[dead_letters.Listed]:
+    async def work() -> list[Listed]:
+        from shared.bus import dead_letters
+
         engine = _engine(service)
         async with engine.connect() as connection:
             states = None if everything else dead_letters.OPEN_STATES
@@ -78,14 +99,16 @@ def show(
     Example: minsheng dead-letters show 17 --service routing
     """
 
-    async def work() -> dead_letters.Letter | None:
+    async def work() -> Letter | None:
+        from shared.bus import dead_letters
+
         engine = _engine(service)
         async with engine.connect() as connection:
             return await dead_letters.find(connection, letter_id)
 
     letter = run(work())
     if letter is None:
-        raise fail(f"{service} has no dead letter {letter_id}; `minsheng dead-letters list` shows which there are.")
+        raise fail(_NO_LETTER, service=service, id=letter_id)
     record = letter.record
     out.print(f"{letter.state}: {letter.reason}\n{letter.detail}", highlight=False, markup=False)
     out.print(f"{record.topic}[{record.partition}] offset {record.offset}", highlight=False, markup=False)
@@ -97,9 +120,11 @@ def show(
 
 def _ask(action: str, service: str, ids: list[int] | None, everything: bool) -> None:
     if bool(ids) == everything:
-        raise fail("Give the ids of dead letters, or --all, not both.")
+        raise fail(_IDS_OR_ALL)
 
     async def work() -> list[int]:
+        from shared.bus import dead_letters
+
         engine = _engine(service)
         async with engine.begin() as connection:
             return await dead_letters.ask(connection, action, None if everything else ids)
@@ -108,7 +133,7 @@ def _ask(action: str, service: str, ids: list[int] | None, everything: bool) -> 
     out.print(f"asked for {len(asked)}: the worker that owns the partition does it at once, or when one starts")
     left = sorted(set(ids or ()) - set(asked))
     if left:
-        raise fail(f"{', '.join(map(str, left))} can't be asked: only failed ones and those at a hole can.")
+        raise fail(_NOT_ASKED, ids=", ".join(map(str, left)))
 
 
 Ids = Annotated[list[int] | None, typer.Argument(help="Ids of failed letters, or of those at a hole.")]

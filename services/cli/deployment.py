@@ -1,28 +1,33 @@
-"""Preparing what a deployment stands on: databases, topics, keys and tokens."""
+"""Preparing what a deployment stands on: databases and topics."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from services.cli.running import fail, out, run
-from shared.bus.admin import Step, TopicAdmin, TopicsRefusedError, WantedTopic, plan, wanted_topics
-from shared.events.topics import TopicNames
-from shared.settings import KEY_SETTINGS, Settings, new_keys, variable_of
-from shared.store.migration import migrate as migrate_service
-from shared.web.auth import Role, Staff, channel_key, issue_token
+from services.cli.names import DATABASES
+from services.cli.running import fail, out, run, told
+from shared.bilingual import Text
+from shared.settings import Settings
 
-DATABASES = ("intake", "routing", "followup", "analytics")
-"""The services that own a database."""
+if TYPE_CHECKING:
+    from shared.bus.admin import Step, WantedTopic
+
+_NO_DATABASE = Text(
+    "{service} has no database; those with one are {known}.",
+    "{service} 没有数据库；有数据库的服务是 {known}。",
+)
 
 topics = typer.Typer(no_args_is_help=True, help="The topics of a deployment: what is missing, and creating it.")
 
 
 def topics_of(settings: Settings) -> tuple[WantedTopic, ...]:
     """The topics that these settings ask for."""
+    from shared.bus.admin import wanted_topics
+    from shared.events.topics import TopicNames
+
     return wanted_topics(
         TopicNames(settings.topic_prefix),
         partitions=settings.partitions,
@@ -44,6 +49,8 @@ def topics_plan() -> None:
 
     Example: MINSHENG_KAFKA=kafka:9092 minsheng topics plan
     """
+    from shared.bus.admin import TopicAdmin, plan
+
     settings = Settings()
     wanted = topics_of(settings)
 
@@ -63,6 +70,8 @@ def topics_apply() -> None:
 
     Example: MINSHENG_PARTITIONS=24 MINSHENG_REPLICATION=3 minsheng topics apply
     """
+    from shared.bus.admin import TopicAdmin, TopicsRefusedError
+
     settings = Settings()
 
     async def apply() -> list[Step]:
@@ -72,7 +81,7 @@ def topics_apply() -> None:
     try:
         _show(run(apply()))
     except TopicsRefusedError as error:
-        raise fail(str(error)) from error
+        raise told(str(error)) from error
 
 
 def migrate(
@@ -82,62 +91,11 @@ def migrate(
 
     Example: MINSHENG_DATABASE=postgresql://minsheng:...@db:5432/ minsheng migrate
     """
+    from shared.store.migration import migrate as migrate_service
+
     settings = Settings()
     for service in services or DATABASES:
         if service not in DATABASES:
-            raise fail(f"{service} has no database; those with one are {', '.join(DATABASES)}.")
+            raise fail(_NO_DATABASE, service=service, known=", ".join(DATABASES))
         revisions = run(migrate_service(service, settings.database_for(service)))
         out.print(f"{service}: {', '.join(revisions)}", highlight=False)
-
-
-def keys(
-    kid: Annotated[str, typer.Option(help="The new keys' id, kept with what they seal or sign.")] = "",
-) -> None:
-    """Print a fresh set of secrets as lines for `.env`. All services of a deployment share one set.
-
-    To rotate a key, put the new one before the old: MINSHENG_STAFF_KEYS=new:...,old:...
-
-    Example: minsheng keys >> .env && chmod 600 .env
-    """
-    settings = Settings()
-    if present := [variable_of(field) for field in KEY_SETTINGS if getattr(settings, field) is not None]:
-        typer.echo(
-            f"Set here already: {', '.join(present)}. Don't append these lines to the same .env: the last line of a "
-            "name wins, and what the old keys sealed or signed can't be read any more. Put a new key beside the old.",
-            err=True,
-        )
-    for name, value in new_keys(kid or f"k{datetime.now(UTC):%Y%m%d}").items():
-        out.print(f"{name}={value}", highlight=False, soft_wrap=True)
-
-
-def token(
-    role: Annotated[Role | None, typer.Option(help="The staff member's role.")] = None,
-    unit: Annotated[str | None, typer.Option(help="The unit that officers and unit leads belong to.")] = None,
-    subject: Annotated[str, typer.Option(help="Who it is: an officer's id, or a login.")] = "admin",
-    name: Annotated[str | None, typer.Option(help="The name to show. Default: the subject.")] = None,
-    hours: Annotated[float, typer.Option(min=0.01, max=24, help="How long the token holds.")] = 12.0,
-    channel: Annotated[
-        str | None, typer.Option(help="Print the key of a channel (`wechat-0001`) or a family (`wechat/*`) instead.")
-    ] = None,
-) -> None:
-    """Print a staff token for the Authorization header, or a channel's key for X-Channel-Key.
-
-    Examples: minsheng token --role supervisor · minsheng token --role officer --unit patrol --subject o-1 ·
-    minsheng token --channel website-0001
-    """
-    settings = Settings()
-    if channel is not None:
-        out.print(channel_key(settings.channel_ring, channel), highlight=False, soft_wrap=True)
-        return
-    if role is None:
-        raise fail("Give --role (one of " + ", ".join(Role) + ") or --channel.")
-    out.print(
-        issue_token(
-            settings.staff_ring,
-            Staff(subject=subject, name=name or subject, role=role, unit=unit),
-            now=datetime.now(UTC),
-            lifetime=timedelta(hours=hours),
-        ),
-        highlight=False,
-        soft_wrap=True,
-    )

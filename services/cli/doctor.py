@@ -7,15 +7,13 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
-from services.cli.deployment import DATABASES, topics_of
-from services.cli.running import out
-from shared.bus.admin import TopicAdmin, plan
+from services.cli.deployment import topics_of
+from services.cli.names import DATABASES
+from services.cli.running import message_of, out
 from shared.settings import KEY_SETTINGS, Settings, variable_of
-from shared.store.engine import create_engine
-from shared.store.revisions import missing_revisions
-from shared.telemetry.failures import message
 
 Check = Callable[[], Awaitable[str | None]]
 
@@ -25,6 +23,8 @@ def doctor() -> None:
 
     Example: minsheng doctor
     """
+    from shared.telemetry.failures import message
+
     settings = Settings()
     checks: list[tuple[str, Check]] = [
         ("keys", partial(_keys, settings)),
@@ -37,9 +37,9 @@ def doctor() -> None:
         try:
             trouble = asyncio.run(_within(check))
         except Exception as error:  # noqa: BLE001 - a doctor reports whatever is wrong and goes on
-            trouble = message(error)
+            trouble = message_of(error) or message(error)
         healthy = healthy and trouble is None
-        table.add_row(name, "[green]good[/green]" if trouble is None else f"[red]{trouble}[/red]")
+        table.add_row(name, "[green]good[/green]" if trouble is None else f"[red]{escape(trouble)}[/red]")
     out.print(table)
     if not healthy:
         raise typer.Exit(1)
@@ -56,6 +56,8 @@ async def _keys(settings: Settings) -> str | None:
 
 
 async def _topics(settings: Settings) -> str | None:
+    from shared.bus.admin import TopicAdmin, plan
+
     wanted = topics_of(settings)
     async with TopicAdmin(settings.kafka) as admin:
         steps = plan(wanted, await admin.existing(wanted))
@@ -64,6 +66,9 @@ async def _topics(settings: Settings) -> str | None:
 
 
 async def _database(settings: Settings, service: str) -> str | None:
+    from shared.store.engine import create_engine
+    from shared.store.revisions import missing_revisions
+
     engine = create_engine(settings.database_for(service), pool_size=1)
     try:
         missing = await missing_revisions(service, engine)

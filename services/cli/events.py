@@ -10,12 +10,19 @@ import typer
 
 import shared.events  # noqa: F401 - imports every module of the catalogue
 from services.cli.running import fail, out
+from shared.bilingual import Text
 from shared.events.documents import as_markdown, asyncapi, incompatibilities, schemas
 
 app = typer.Typer(no_args_is_help=True, help="The event catalogue.")
 
 PUBLISHED = Path(__file__).parents[2] / "shared" / "events" / "published"
 DOCUMENTS = Path(__file__).parents[2] / "docs" / "events"
+
+
+_INCOMPATIBLE = Text(
+    "An incompatible change needs a new type version (….v2) beside the old one:\n{changes}",
+    "不兼容的改动须在旧版本之外另立新的类型版本（….v2）：\n{changes}",
+)
 
 
 def text_of(document: object) -> str:
@@ -51,7 +58,7 @@ def publish() -> None:
         else:
             broken += [f"{path.stem}: {reason}" for reason in incompatibilities(before, current[path.stem])]
     if broken:
-        raise fail("An incompatible change needs a new type version (….v2) beside the old one:\n" + "\n".join(broken))
+        raise fail(_INCOMPATIBLE, changes="\n".join(broken))
     for event_type, schema in current.items():
         (PUBLISHED / f"{event_type}.json").write_text(text_of(schema), encoding="utf-8")
     out.print(f"{len(current)} published", highlight=False)

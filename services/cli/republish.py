@@ -6,16 +6,40 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-import sqlalchemy as sa
 import typer
 
-from services.cli.deployment import DATABASES
+from services.cli.names import DATABASES
 from services.cli.running import fail, out, run
-from shared.bus import outbox_replay
+from shared.bilingual import Text
 from shared.settings import Settings
-from shared.store.engine import create_engine
+
+_EMITS_NOTHING = Text(
+    "{service} emits nothing; those that do are {known}.",
+    "{service} 不发出事件；发出事件的服务是 {known}。",
+)
+_NO_OFFSETS = Text(
+    "{service} keeps no offsets; those that do are {known}.",
+    "{service} 不保存读取位置；保存的服务是 {known}。",
+)
+_RUNS = Text(
+    "{service} runs: {count} connections to its database are open. Stop all of its processes first, or they would read "
+    "on where they are.",
+    "{service} 正在运行：它的数据库上还有 {count} 个连接。请先停止它的全部进程，否则它们会从原处继续读取。",
+)
+_NO_TOPIC = Text(
+    "{service} has no offset of a topic {topic!r}; it has {known}.",
+    "{service} 没有主题 {topic!r} 的读取位置；它有 {known}。",
+)
+_RUNNING = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE :application"
+)
 
 offsets = typer.Typer(no_args_is_help=True, help="Where services read on.")
+
+
+@offsets.callback()
+def _offsets() -> None:
+    """Where services read on."""
 
 
 def republish(
@@ -29,9 +53,12 @@ def republish(
     minsheng republish --service intake --case 0192f3c0-...
     """
     if service not in DATABASES:
-        raise fail(f"{service} emits nothing; those that do are {', '.join(DATABASES)}.")
+        raise fail(_EMITS_NOTHING, service=service, known=", ".join(DATABASES))
 
     async def work() -> int:
+        from shared.bus import outbox_replay
+        from shared.store.engine import create_engine
+
         engine = create_engine(Settings().database_for(service), pool_size=1)
         async with engine.begin() as connection:
             return await outbox_replay.replay(connection, case_id=case, since=since)
@@ -46,19 +73,30 @@ def reset(
 ) -> None:
     """Forget where a stopped service reads on: it starts at the beginning of what its topics still hold.
 
-    Nothing counts twice, since events already applied are skipped; what retention deleted shows as holes.
+    Refused while a process of the service runs. Nothing counts twice, since events already applied are skipped; what
+    retention deleted shows as holes.
 
     Example: minsheng offsets reset --service routing
     """
     if service not in DATABASES:
-        raise fail(f"{service} keeps no offsets; those that do are {', '.join(DATABASES)}.")
+        raise fail(_NO_OFFSETS, service=service, known=", ".join(DATABASES))
 
     async def work() -> int:
+        import sqlalchemy as sa
+
+        from shared.store.engine import create_engine
+
         engine = create_engine(Settings().database_for(service), pool_size=1)
         async with engine.begin() as connection:
+            running = await connection.scalar(sa.text(_RUNNING), {"application": f"minsheng-{service}-%"})
+            if running:
+                raise fail(_RUNS, service=service, count=running)
+            known = sorted(await connection.scalars(sa.text("SELECT DISTINCT topic FROM offsets")))
+            if topic is not None and topic not in known:
+                raise fail(_NO_TOPIC, service=service, topic=topic, known=", ".join(known) or "-")
             result = await connection.execute(
                 sa.text("DELETE FROM offsets WHERE CAST(:topic AS text) IS NULL OR topic = :topic"), {"topic": topic}
             )
             return int(result.rowcount)
 
-    out.print(f"{run(work())} offsets forgotten; restart the service's workers")
+    out.print(f"{run(work())} offsets forgotten; start the service's workers")

@@ -22,10 +22,11 @@ STEADY_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One process: its name, its arguments after `python -m services`, and where it says that it is ready."""
+    """One process: its name, its arguments, and where it says that it is ready, by its name."""
 
     name: str
     arguments: tuple[str, ...]
+    """After `python -m services`."""
     ready_url: str | None = None
 
 
@@ -76,7 +77,7 @@ class Supervisor:
             while missing and time.monotonic() < deadline:
                 for program in programs:
                     if program.name in missing and program.ready_url:
-                        trouble = await _trouble(client, program.ready_url)
+                        trouble = await _trouble(client, program.ready_url, program.name)
                         if trouble is None:
                             del missing[program.name]
                         else:
@@ -96,9 +97,12 @@ class Supervisor:
                 await child.stop(signal.SIGTERM, grace=15.0)
 
 
-async def _trouble(client: httpx.AsyncClient, url: str) -> str | None:
+async def _trouble(client: httpx.AsyncClient, url: str, name: str) -> str | None:
     try:
         answer = await client.get(url)
     except httpx.HTTPError as error:
         return f"does not answer yet ({type(error).__name__})"
-    return None if answer.status_code == 200 else answer.text[:300]
+    if answer.status_code != 200:
+        return answer.text[:300]
+    told = answer.json() if answer.headers.get("content-type", "").startswith("application/json") else {}
+    return None if told.get("service") == name else f"{url} is answered by another program"

@@ -39,8 +39,15 @@ class Console(mode.Service):  # type: ignore[misc]
         self._server: HttpServer | None = None
 
     async def on_start(self) -> None:
-        """Serve. Raises `MissingSettingError` without staff keys, `PortTakenError` when the port is another's."""
+        """Serve. Ends the process with a word where staff keys are missing or the port is another's."""
         logging.configure(SERVICE, settings.log_level)
+        try:
+            await self._begin()
+        except Exception as error:  # noqa: BLE001 - told, and the process ends
+            raise logging.not_started(error) from None
+        log.info("service_started")
+
+    async def _begin(self) -> None:
         urls = {service: console_settings.url_of(service, settings) for service in WATCHED}
         sessions = Sessions(settings.staff_ring)
         self._client = http_client()
@@ -58,7 +65,6 @@ class Console(mode.Service):  # type: ignore[misc]
             web, host=settings.host, port=settings.port_of(SERVICE), name=SERVICE, websockets=True, beacon=self.beacon
         )
         await self._server.start()
-        log.info("service_started")
 
     async def on_stop(self) -> None:
         """End the feeds first, so that nothing waits for an answer while the server says goodbye."""

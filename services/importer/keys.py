@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shared.privacy.keys import KeyRing
-from shared.web.channels import channel_key
+from shared.web.channel_keys import channel_key
 
 _PREFIX = "ch_"
 _MAC_AND_SEPARATOR = 33

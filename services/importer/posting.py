@@ -14,7 +14,7 @@ import orjson
 from services.importer.journal import Done
 from services.importer.outcomes import Outcomes, Prepared, is_for_later, reason_of
 from shared.bus.backoff import Backoff
-from shared.web.channels import HEADER
+from shared.web.channel_keys import HEADER
 
 PATH = "/v1/requests/batch"
 

@@ -18,6 +18,7 @@ from services.simulator.callbacks import CallbackQueue
 from services.simulator.carrier import Carrier, create_carrier_api
 from services.simulator.channels import Channels
 from services.simulator.client import Caller, connected
+from services.simulator.deployment import check, check_key, watch
 from services.simulator.domain.city import City
 from services.simulator.domain.matters import Script
 from services.simulator.domain.stream import Plan, RequestStream
@@ -29,6 +30,8 @@ from services.simulator.settings import SimulatorSettings
 from services.simulator.staff import Badges
 from services.simulator.stopping import Stop
 from services.simulator.tally import Tally
+from shared import ports
+from shared.web.channel_keys import channel_key
 from shared.web.health import Readiness
 from shared.web.server import HttpServer
 
@@ -58,6 +61,8 @@ class Options:
     carrier: bool = True
     carrier_port: int = 8005
     connections: int = 256
+    patience: float = 120.0
+    """Seconds without any answer of a service after which the simulation ends."""
     journal: Path | None = None
 
 
@@ -80,8 +85,8 @@ class Simulation:
     async def run(self) -> dict[str, Any]:
         """Play until the time is over, or SIGINT or SIGTERM comes; returns the summary.
 
-        Raises `MissingSettingError`, `PortTakenError`, `OSError` before anything is sent, and the first failure of an
-        actor that nothing but a change of the set-up can mend.
+        Raises `MissingSettingError`, `MissingTokenError`, `PortTakenError`, `DeploymentError` or `OSError` before
+        anything is sent, and the first failure of an actor that nothing but a change of the set-up can mend.
         """
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -91,11 +96,13 @@ class Simulation:
             journal = stack.enter_context(Journal(self._options.journal))
             posting = await stack.enter_async_context(connected(self.stop, self._options.connections))
             staff = await stack.enter_async_context(connected(self.stop, _STAFF_CONNECTIONS))
+            await self._check(posting)
             async with asyncio.TaskGroup() as actors:
                 try:
                     await self._start(actors, stack, staff)
                     actors.create_task(Report(self._console, self.tally, self.stop).run())
                     actors.create_task(self._play(journal, posting))
+                    actors.create_task(watch((posting, staff), patience=self._options.patience, stop=self.stop))
                 except BaseException:
                     self.stop.set()
                     raise
@@ -110,6 +117,19 @@ class Simulation:
             "retries": retries,
             **self.tally.summary(),
         }
+
+    async def _check(self, caller: Caller) -> None:
+        """See that all is there for play, before anything is sent or taken."""
+        options = self._options
+        if options.carrier:
+            if self._settings.sms_gateway_token is None:
+                raise MissingTokenError
+            ports.pick(options.carrier_port, "simulator", remedy="choose another with --carrier-port")
+        urls = {"intake": options.intake, "routing": options.routing, "followup": options.followup}
+        await check(caller, urls, patience=options.patience, stop=self.stop)
+        if options.channels and not self.stop:
+            channel = self._city.families[0].channels[0]
+            await check_key(caller, options.intake, channel, channel_key(self._settings.channel_ring, channel))
 
     async def _start(self, actors: asyncio.TaskGroup, stack: AsyncExitStack, staff: Caller) -> None:
         options, settings = self._options, self._settings
@@ -150,8 +170,7 @@ class Simulation:
     @asynccontextmanager
     async def _serving(self, carrier: Carrier) -> AsyncIterator[int]:
         token = self._settings.sms_gateway_token
-        if token is None:
-            raise MissingTokenError
+        assert token is not None, "seen to before"
         api = create_carrier_api(carrier, token, self._settings, Readiness())
         server = HttpServer(api, host=self._settings.host, port=self._options.carrier_port, name="simulator")
         await server.start()

@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-import uvloop
-from rich.console import Console
 
-from services.simulator.app import MissingTokenError, Options, Simulation
-from services.simulator.domain.arrivals import BurstPlan, Rhythm
 from services.simulator.domain.people import MAX_POPULATION
-from services.simulator.domain.stream import Plan
-from services.simulator.paging import ListRefusedError
-from services.simulator.registry import CityError, load_city, load_script
-from services.simulator.report import write_summary
-from services.simulator.settings import SimulatorSettings
-from shared.ports import PortTakenError
-from shared.privacy.keys import KeyRingError
-from shared.settings import MissingSettingError
-from shared.telemetry.logging import configure
-from shared.web.server import HttpServerError
 
-app = typer.Typer(help="Play a city against a deployment: channels, officers, citizens, a carrier.")
-
-_ENDING = (
-    CityError,
-    HttpServerError,
-    KeyRingError,
-    ListRefusedError,
-    MissingSettingError,
-    MissingTokenError,
-    OSError,
-    PortTakenError,
-)
+if TYPE_CHECKING:
+    from services.simulator.settings import SimulatorSettings
 
 
 class Profile(StrEnum):
@@ -48,7 +22,6 @@ class Profile(StrEnum):
     FLAT = "flat"
 
 
-@app.callback(invoke_without_command=True)
 def simulate(
     rate: Annotated[float, typer.Option(min=0.001, max=100_000, help="Requests per second on average.")] = 2.0,
     seed: Annotated[
@@ -76,17 +49,62 @@ def simulate(
     routing: Annotated[str | None, typer.Option(help="Routing's address.")] = None,
     followup: Annotated[str | None, typer.Option(help="Follow-up's address.")] = None,
     channels: Annotated[bool, typer.Option(help="Post requests.")] = True,
-    officers: Annotated[bool, typer.Option(help="Work on cases.")] = True,
-    carrier: Annotated[bool, typer.Option(help="Take messages, and let citizens answer.")] = True,
+    officers: Annotated[
+        bool | None, typer.Option(help="Work on cases. Default: unless the deployment's own simulator does.")
+    ] = None,
+    carrier: Annotated[
+        bool | None,
+        typer.Option(help="Take messages, and let citizens answer. Default: unless its own simulator does."),
+    ] = None,
     carrier_port: Annotated[int | None, typer.Option(min=0, max=65535, help="Where the carrier listens.")] = None,
     connections: Annotated[int, typer.Option(min=1, max=10_000, help="HTTP connections to intake.")] = 256,
+    patience: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait for a service that is away, before ending.")
+    ] = 120.0,
     summary: Annotated[Path | None, typer.Option(help="Keep the summary (JSON) in this file.")] = None,
     journal: Annotated[
         Path | None, typer.Option(help="Append one JSON line to this file for each accepted request.")
     ] = None,
 ) -> None:
-    """Play the city until Ctrl-C (or for --minutes), then print a summary as JSON."""
-    console = Console()
+    """Play a city against a demonstration: channels, officers, citizens, a carrier. Ends with a summary as JSON.
+
+    Until Ctrl-C, or for --minutes. Refuses a deployment that does not say it is a demonstration.
+
+    Example: minsheng simulate --rate 2 --minutes 10
+    """
+    # Loaded now: the options alone need none of it.
+    import secrets
+    from zoneinfo import ZoneInfo
+
+    import uvloop
+    from rich.console import Console
+
+    from services.simulator.app import MissingTokenError, Options, Simulation
+    from services.simulator.deployment import DeploymentError
+    from services.simulator.domain.arrivals import BurstPlan, Rhythm
+    from services.simulator.domain.stream import Plan
+    from services.simulator.paging import ListRefusedError
+    from services.simulator.registry import CityError, load_city, load_script
+    from services.simulator.report import write_summary
+    from services.simulator.settings import SimulatorSettings
+    from shared.ports import PortTakenError
+    from shared.privacy.keys import KeyRingError
+    from shared.settings import MissingSettingError
+    from shared.telemetry.logging import configure
+    from shared.web.server import HttpServerError
+
+    ending = (
+        CityError,
+        DeploymentError,
+        HttpServerError,
+        KeyRingError,
+        ListRefusedError,
+        MissingSettingError,
+        MissingTokenError,
+        OSError,
+        PortTakenError,
+    )
+    console = Console(emoji=False)
     failed = False
     try:
         settings = SimulatorSettings()
@@ -106,6 +124,7 @@ def simulate(
             bursts=BurstPlan(every=burst_every * 60, factor=burst_factor),
             population=population,
         )
+        played = carrier is not True and officers is not True and _is_played(settings)
         options = Options(
             plan=plan,
             intake=_address(intake, settings, "intake"),
@@ -116,12 +135,18 @@ def simulate(
             speed=speed,
             neglect=neglect,
             channels=channels,
-            officers=officers,
-            carrier=carrier,
+            officers=officers if officers is not None else not played,
+            carrier=carrier if carrier is not None else not played,
             carrier_port=settings.simulator_port if carrier_port is None else carrier_port,
             connections=connections,
             journal=journal,
+            patience=patience,
         )
+        if played:
+            console.print(
+                "The deployment's own simulator plays officers, citizens and carrier; this one only posts requests.",
+                soft_wrap=True,
+            )
         console.print(
             f"Playing {city.channel_count:,} channels at {rate:g}/s against {options.intake}; again the same with "
             f"--seed {plan.seed} --start {began:%Y-%m-%dT%H:%M:%S}",
@@ -130,7 +155,7 @@ def simulate(
         )
         simulation = Simulation(options, settings, city, load_script(), console)
         write_summary(console, uvloop.run(simulation.run()), summary)
-    except* _ENDING as ended:
+    except* ending as ended:
         # A parallel part of the simulation tells its failure in a group; each gets its line.
         _tell(ended)
         failed = True
@@ -143,7 +168,19 @@ def _tell(ended: BaseExceptionGroup[BaseException]) -> None:
         if isinstance(error, BaseExceptionGroup):
             _tell(error)
         else:
-            typer.echo(str(error), err=True)
+            typer.echo(f"minsheng simulate: {error}", err=True)
+
+
+def _is_played(settings: SimulatorSettings) -> bool:
+    """Whether a simulator listens here already, as `minsheng up --simulate` starts it."""
+    import json
+    import urllib.request
+
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{settings.simulator_port}/healthz", timeout=2) as answer:
+            return bool(json.load(answer).get("service") == "simulator")
+    except (OSError, ValueError):
+        return False
 
 
 def _address(given: str | None, settings: SimulatorSettings, service: str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
@@ -45,6 +47,15 @@ class Answer:
         return str(kind).rpartition(":")[2] if kind else str(self.status)
 
 
+@dataclass(frozen=True, slots=True)
+class Away:
+    """A service without an answer, since when (by the loop's clock), and how the first attempt failed."""
+
+    url: str
+    since: float
+    reason: str
+
+
 class Caller:
     """Sends requests over a pool of connections."""
 
@@ -53,6 +64,8 @@ class Caller:
         self._stop = stop
         self.retries = 0
         """How many attempts had to be repeated."""
+        self.away: Away | None = None
+        """The service that gives no answer, while there is one and no other answers."""
 
     async def once(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
         """One attempt. Raises `NoAnswerError`."""
@@ -62,13 +75,20 @@ class Caller:
                 status = response.status
                 retry_after = response.headers.get("Retry-After", "")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            self._missed(url, type(error).__name__)
             raise NoAnswerError(type(error).__name__) from error
+        self.away = None
         if status >= 500 or status in _LATER:
             raise NoAnswerError(f"status {status}", float(retry_after) if retry_after.isdigit() else 0.0)
         try:
             return Answer(status, orjson.loads(content) if content else None)
         except orjson.JSONDecodeError:
             return Answer(status, None)
+
+    def _missed(self, url: str, reason: str) -> None:
+        if self.away is None:
+            parts = urlsplit(url)
+            self.away = Away(f"{parts.scheme}://{parts.netloc}", asyncio.get_running_loop().time(), reason)
 
     async def until_answered(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None

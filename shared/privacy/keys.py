@@ -17,19 +17,24 @@ class KeyRingError(ValueError):
     """A key ring can't be read from its text. The message names the setting, never a key."""
 
 
+def check_kid(kid: str) -> None:
+    """Raises `KeyRingError` for a text that can't be a key's id."""
+    if not _KID.fullmatch(kid):
+        raise KeyRingError(f"The key id {kid!r} is not 1 to 32 letters, digits, '-' or '_'.")
+
+
 class KeyRing:
     """Keys of 32 bytes by key id: new data takes the `current` one, old data is read with whichever made it.
 
-    To rotate: put a new key first and keep the old ones, restart the services, and drop an old key once nothing made
-    with it has to be read any more.
+    To rotate: put a new key behind the old ones and restart all services, so that each can read what it will make; then
+    put it first and restart them again; drop an old key once nothing made with it has to be read any more.
     """
 
     __slots__ = ("_keys", "current")
 
     def __init__(self, keys: Mapping[str, bytes], current: str) -> None:
         for kid, key in keys.items():
-            if not _KID.fullmatch(kid):
-                raise KeyRingError(f"The key id {kid!r} is not 1 to 32 letters, digits, '-' or '_'.")
+            check_kid(kid)
             if len(key) != KEY_BYTES:
                 raise KeyRingError(f"The key {kid!r} has {len(key)} bytes instead of {KEY_BYTES}.")
         if current not in keys:
@@ -82,5 +87,6 @@ class KeyRing:
 
 
 def new_key(kid: str) -> str:
-    """A fresh random key as an entry of a key ring's text, `kid:base64`."""
+    """A fresh random key as an entry of a key ring's text, `kid:base64`. Raises `KeyRingError` for a bad id."""
+    check_kid(kid)
     return f"{kid}:{base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()}"

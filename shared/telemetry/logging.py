@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 import orjson
 import structlog
+from pydantic import ValidationError
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from shared.privacy.redaction import redact
@@ -83,6 +84,25 @@ def configure(service: str, level: str = "info", *, stream: TextIO | None = None
     for name in _NOISY:
         logging.getLogger(name).setLevel(max(numeric, logging.WARNING))
     logging.captureWarnings(True)
+
+
+def not_started(error: BaseException) -> SystemExit:
+    """Say why a process can't start; raise the result to end it.
+
+    Errors of our own are written for whoever has to mend the set-up, and are told in one line; others with frames.
+    """
+    log = structlog.get_logger(__name__)
+    if isinstance(error, ValidationError):
+        places = "; ".join(
+            f"{'.'.join(map(str, one['loc']))}: {one['msg']}"
+            for one in error.errors(include_url=False, include_context=False, include_input=False)
+        )
+        log.critical("service_not_started", reason=f"Settings (MINSHENG_*) can't be used: {places}.")
+    elif type(error).__module__.partition(".")[0] in {"services", "shared"}:
+        log.critical("service_not_started", reason=redact(str(error)))
+    else:
+        log.critical("service_not_started", exc_info=error)
+    return SystemExit(1)
 
 
 def without_personal_data(_logger: WrappedLogger, _method: str, record: EventDict) -> EventDict:

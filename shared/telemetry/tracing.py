@@ -13,14 +13,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from opentelemetry import trace
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import SpanProcessor
 
 __all__ = [
     "SpanKind",
@@ -192,6 +192,7 @@ def configure(service: str, otlp_endpoint: str | None, *, ratio: float = 0.01) -
         return lambda: None
     # Loaded where it is used: it takes longer to load than some services do.
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     url = otlp_endpoint if urlsplit(otlp_endpoint).path.strip("/") else otlp_endpoint.rstrip("/") + "/v1/traces"
     return export_to(BatchSpanProcessor(OTLPSpanExporter(endpoint=url)), service, ratio=ratio)
@@ -199,6 +200,10 @@ def configure(service: str, otlp_endpoint: str | None, *, ratio: float = 0.01) -
 
 def export_to(processor: SpanProcessor, service: str, *, ratio: float) -> Callable[[], None]:
     """Hand the spans of sampled traces to `processor`. Returns a function that flushes and ends it."""
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+
     # The choice was made with the traceparent; the SDK must not choose again.
     provider = TracerProvider(resource=Resource.create({"service.name": f"minsheng-{service}"}), sampler=ALWAYS_ON)
     provider.add_span_processor(processor)

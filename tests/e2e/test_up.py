@@ -13,7 +13,7 @@ import httpx
 import psutil
 import pytest
 
-from services.__main__ import SERVICES
+from services.cli.names import SERVICES
 from shared import ports
 from shared.process import ChildProcess, spawn
 from shared.settings import Settings, development_keys

@@ -28,8 +28,10 @@ _PAGE = 2
 
 def settings() -> SimulatorSettings:
     """Settings of a deployment with keys of its own, whatever the environment says."""
-    keys = {name.removeprefix("MINSHENG_").lower(): value for name, value in new_keys("t1").items()}
-    return SimulatorSettings(_env_file=None, sms_gateway_token=TOKEN, rate_per_second=1e6, rate_burst=10**6, **keys)  # type: ignore[arg-type]
+    keys: dict[str, Any] = {name.removeprefix("MINSHENG_").lower(): value for name, value in new_keys("t1").items()}
+    return SimulatorSettings(
+        _env_file=None, demonstration=True, sms_gateway_token=TOKEN, rate_per_second=1e6, rate_burst=10**6, **keys
+    )
 
 
 class Platform:
@@ -93,6 +95,10 @@ class Platform:
                 raise Problem(503, "lost", "Lost", "Try again.")
             answer = {"case_id": case_id, "number": "261124-0000001-0", "urgent": False, "repeated": repeated}
             return Response(orjson.dumps(answer), 202, media_type="application/json")
+
+        @api.get("/v1/channels/{channel}")
+        async def read_channel(channel: str, _scope: Annotated[ChannelScope, Depends(channel_scope)]) -> dict[str, str]:
+            return {"id": channel}
 
         @api.get("/v1/cases")
         async def list_cases(

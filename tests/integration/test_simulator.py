@@ -25,6 +25,7 @@ from rich.console import Console
 from services.followup.domain.replies import parse
 from services.simulator.app import MissingTokenError, Options, Simulation
 from services.simulator.client import connected
+from services.simulator.deployment import DeploymentError
 from services.simulator.domain.arrivals import BurstPlan, Rhythm
 from services.simulator.domain.citizens import Reply, receipt, reply
 from services.simulator.domain.city import Unit
@@ -137,7 +138,6 @@ async def test_intake_may_come_late_and_go_away_meanwhile() -> None:
     port = pick(0, "a platform of this test", remedy="try again")
     of = options(f"http://127.0.0.1:{port}", officers=False, carrier=False)
     async with playing(of, by) as simulated:
-        await until(lambda: simulated.tally.posted > 20)
         async with running(platform, port):
             await until(lambda: simulated.tally.accepted > 50)
         accepted = simulated.tally.accepted
@@ -345,14 +345,59 @@ async def test_the_carrier_serves_its_customer_alone() -> None:
 
 async def test_a_carrier_without_a_token_or_port_says_so() -> None:
     by = settings()
-    with pytest.raises(ExceptionGroup) as caught:
+    with pytest.raises(MissingTokenError, match="MINSHENG_SMS_GATEWAY_TOKEN"):
         await simulation(options("http://127.0.0.1:9"), by.model_copy(update={"sms_gateway_token": None})).run()
-    assert caught.group_contains(MissingTokenError, match="MINSHENG_SMS_GATEWAY_TOKEN")
     async with running(Platform(by)) as url:
         taken = int(url.rpartition(":")[2])
-        with pytest.raises(ExceptionGroup) as caught:
+        with pytest.raises(PortTakenError, match=str(taken)):
             await simulation(options("http://127.0.0.1:9", carrier_port=taken), by).run()
-    assert caught.group_contains(PortTakenError, match=str(taken))
+
+
+@pytest.mark.parametrize("real", ["intake", "routing", "followup"])
+@pytest.mark.parametrize("only", [{}, {"officers": False, "carrier": False}])
+async def test_a_deployment_with_real_cases_is_refused_by_name(real: str, only: dict[str, Any]) -> None:
+    by = settings()
+    played, bureau = Platform(by), Platform(by.model_copy(update={"demonstration": False}))
+    bureau.open_case()
+    async with running(played) as demonstration, running(bureau) as serious:
+        urls = dict.fromkeys(("intake", "routing", "followup"), demonstration) | {real: serious}
+        with pytest.raises(DeploymentError, match=rf"^{real} at {serious} doesn't say.*MINSHENG_DEMONSTRATION"):
+            await simulation(options(demonstration, **urls, **only), by).run()
+    assert (bureau.posts, bureau.steps, bureau.lists.total()) == (0, [], 0)
+    assert (played.posts, played.steps) == (0, [])
+
+
+async def test_keys_of_another_deployment_are_told_once_and_not_refused_post_by_post() -> None:
+    platform = Platform(settings())
+    async with running(platform) as url:
+        with pytest.raises(DeploymentError, match=r"refuses the key of .*MINSHENG_CHANNEL_KEYS"):
+            await simulation(options(url, officers=False, carrier=False), settings()).run()
+    assert platform.posts == 0
+
+
+async def test_a_service_that_is_away_ends_the_simulation_after_a_while() -> None:
+    by = settings()
+    port = pick(0, "nobody", remedy="try again")
+    nowhere = options(f"http://127.0.0.1:{port}", officers=False, carrier=False, patience=0.3)
+    with pytest.raises(DeploymentError, match=f"No answer from intake at http://127.0.0.1:{port} for 0.3 seconds"):
+        await simulation(nowhere, by).run()
+    # And also where it goes away later.
+    ended = asyncio.get_running_loop().create_future()
+
+    async def play() -> None:
+        try:
+            await simulation(nowhere, by).run()
+        except BaseException as error:
+            ended.set_exception(error)
+
+    platform = Platform(by)
+    async with running(platform, port):
+        task = asyncio.create_task(play())
+        await until(lambda: platform.posts > 10)
+    with pytest.raises(ExceptionGroup) as caught:
+        await asyncio.wait_for(ended, 30)
+    assert caught.group_contains(DeploymentError, match=f"No answer from http://127.0.0.1:{port}")
+    await task
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -377,10 +422,10 @@ async def test_a_signal_ends_the_command_in_order_with_its_summary(number: signa
     }
     async with running(platform) as url:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", "from services.simulator.cli import app; app()",
+            sys.executable, "-c", "import typer; from services.simulator.cli import simulate; typer.run(simulate)",
             "--rate", "80", "--profile", "flat", "--seed", "3", "--intake", url, "--routing", url, "--followup", url,
             "--carrier-port", "0", "--summary", tmp_path / "summary.json", "--journal", tmp_path / "journal.jsonl",
-            env={**os.environ, **secrets, **files},
+            env={**os.environ, **secrets, **files, "MINSHENG_DEMONSTRATION": "true"},
             cwd=DEPLOY.parent,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
