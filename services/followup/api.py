@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, Vali
 from services.followup import store
 from services.followup.contacts import Contacts, UnreadableContactError
 from services.followup.domain import followup
-from services.followup.domain.followup import Followup, Policy, Stage
 from services.followup.domain.replies import MAX_COMMENT
+from services.followup.domain.state import Followup, Policy, Stage
 from services.followup.views import ContactView, FollowupDetail, FollowupView, RemarkView, view
 from shared.bus.commands import Commands
 from shared.events.words import OfficerId, Satisfaction

@@ -7,20 +7,17 @@ from functools import partial
 from typing import Any
 
 from services.followup import api, callbacks, store
+from services.followup.casework import Casework
 from services.followup.contacts import Contacts
 from services.followup.dispatcher import Dispatcher
 from services.followup.domain import followup
-from services.followup.domain.followup import Followup, Policy
 from services.followup.gateways.http import HttpGateway
 from services.followup.inbox import Inbox
 from services.followup.outbound import Outbound
 from services.followup.settings import FollowupSettings
 from shared.bus.commands import Commands
-from shared.bus.handlers import AggregateHandler, Reaction
 from shared.bus.kernel import Kernel
 from shared.bus.wakes import Wakes
-from shared.events.base import Event
-from shared.events.case import CaseResolved
 from shared.hosting import EventService, Every, Wiring, faust_app, run
 from shared.web.app import create_api
 from shared.web.health import Need
@@ -30,11 +27,6 @@ READS = ("cases",)
 
 settings = FollowupSettings()
 app = faust_app("followup", settings)
-
-
-def reactions(policy: Policy) -> dict[type[Event], Reaction[Followup]]:
-    """What follow-up does on which event."""
-    return {CaseResolved: partial(followup.resolved, policy=policy)}
 
 
 @app.service
@@ -52,7 +44,7 @@ class FollowupService(EventService):
         policy = settings.policy
         outbound = Outbound(settings.reminder)
         aggregates = kernel.aggregates(store.FOLLOWUPS, outbound.effects)
-        kernel.consumer(AggregateHandler(aggregates, reactions(policy)), READS)
+        kernel.consumer(Casework(aggregates, policy), READS)
         commands = Commands(kernel.engine, aggregates, kernel.relay)
         contacts = Contacts(settings.sealing_ring, settings.pseudonym_ring)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.followup.domain.followup import Followup
+from services.followup.domain.state import Followup
 from shared.bus.commands import Commands
 from shared.bus.handlers import Decided
 from shared.decision import Decision, Moment, Refusal
@@ -26,6 +26,7 @@ class Bulk:
         self._connection = connection
         self._commands = commands
         self._stored = stored
+        self._states = {case_id: one.state for case_id, one in stored.items() if one.state is not None}
         self._changed: set[UUID] = set()
         self._decided: list[Decided] = []
         self._rows: list[OutboxRow] = []
@@ -40,17 +41,18 @@ class Bulk:
     @property
     def states(self) -> Mapping[UUID, Followup]:
         """The follow-ups as decided so far."""
-        return {case_id: stored.state for case_id, stored in self._stored.items() if stored.state is not None}
+        return self._states
 
     def decide(self, case_id: UUID, decide: Callable[[Followup, Moment], Decision[Followup]]) -> Refusal | None:
         """Decide on one of the loaded follow-ups; returns the refusal, which changes nothing."""
         stored = self._stored[case_id]
-        assert stored.state is not None
-        decision = decide(stored.state, Moment(case_id, self.now))
+        decision = decide(self._states[case_id], Moment(case_id, self.now))
         if decision.refusal is not None or not decision.events:
             return decision.refusal
+        assert decision.state is not None
         change = self._commands.aggregates.change(case_id, stored.version, decision, self.now, current_traceparent())
         self._stored[case_id] = change.stored
+        self._states[case_id] = decision.state
         self._changed.add(case_id)
         self._rows.extend(change.rows)
         self._decided.extend(change.decided)

@@ -19,6 +19,10 @@ class Contact(BaseModel):
 
     name: str | None = Field(default=None, repr=False)
     phone: str | None = Field(default=None, repr=False)
+    extension: str | None = Field(default=None, repr=False)
+    """Digits to dial once the number has answered: no SMS comes through."""
+    unread_contact: str | None = Field(default=None, repr=False)
+    """What they wrote where no number could be read: a person may make something of it."""
 
 
 class UnreadableContactError(Exception):

@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
@@ -20,10 +20,10 @@ import structlog
 
 from services.followup import store
 from services.followup.bulk import Bulk
-from services.followup.contacts import Contacts, UnreadableContactError
+from services.followup.contacts import Contact, Contacts, UnreadableContactError
 from services.followup.domain import followup
-from services.followup.domain.followup import NO_PHONE, Followup, Policy
 from services.followup.domain.messages import MessageKind, retry_after, text_of
+from services.followup.domain.state import NO_PHONE, Followup, Policy
 from services.followup.gateways.gateway import Gateway, GatewayUnavailableError, Handed, Outgoing
 from services.followup.metrics import MESSAGES
 from services.followup.store import Mark, Message
@@ -34,6 +34,12 @@ from shared.privacy.sealing import UnsealError
 
 log = structlog.get_logger(__name__)
 
+INVALID_NUMBER = "invalid-number"
+UNREAD_CONTACT = "unread-contact"
+"""What the citizen left is no number that a program can read; a person may."""
+EXTENSION = "extension"
+NOT_MOBILE = "not-mobile"
+"""Numbers that a person can call, and no SMS reaches."""
 LEASE = timedelta(seconds=60)
 """How long a worker has for handing a batch over, before another may try."""
 _SENDING_SECONDS = LEASE.total_seconds() / 2
@@ -47,6 +53,19 @@ class _Taken:
     outgoing: list[Outgoing] = field(default_factory=list)
     hopeless: dict[UUID, str] = field(default_factory=dict)
     pseudonyms: dict[UUID, str] = field(default_factory=dict)
+    leased_at: datetime = field(kw_only=True)
+    lost: bool = False
+    """The gateway's answer was lost: it may have taken the messages."""
+
+
+def _number_of(contact: Contact) -> tuple[str, str | None]:
+    """The number to write to, and why that can't be done, if so. Raises `ContactError`."""
+    if contact.phone is None:
+        return "", NO_PHONE if contact.unread_contact is None else UNREAD_CONTACT
+    number = normalise_phone(contact.phone)
+    if contact.extension is not None:
+        return number, EXTENSION
+    return number, None if is_mobile(number) else NOT_MOBILE
 
 
 class Dispatcher:
@@ -89,32 +108,28 @@ class Dispatcher:
         async with self._commands.engine.begin() as connection:
             now = self._commands.aggregates.clock()
             messages = await store.due(connection, now, self._batch)
-            taken = self._open(messages)
+            taken = self._open(messages, now)
             if messages:
                 # Before the message is out: a reply may be here before the gateway has answered us.
                 leased = [(one.message_id, taken.pseudonyms.get(one.message_id)) for one in messages]
-                await store.lease(connection, leased, now + LEASE)
+                await store.lease(connection, leased, now, now + LEASE)
         return taken
 
-    def _open(self, messages: Sequence[Message]) -> _Taken:
-        taken = _Taken({one.message_id: one for one in messages})
+    def _open(self, messages: Sequence[Message], now: datetime) -> _Taken:
+        taken = _Taken({one.message_id: one for one in messages}, leased_at=now)
         for one in messages:
             try:
-                contact = self._contacts.open(one.recipient, one.case_id)
-                if contact.phone is None:
-                    taken.hopeless[one.message_id] = NO_PHONE
-                    continue
-                number = normalise_phone(contact.phone)
+                number, hindrance = _number_of(self._contacts.open(one.recipient, one.case_id))
             except UnsealError as error:
                 # A missing key is for an operator to bring back. The message waits; in the end the phone desk calls.
                 log.error("contact_not_opened", message_id=str(one.message_id), reason=str(error))
                 continue
             except (ContactError, UnreadableContactError) as error:
                 log.warning("contact_unusable", message_id=str(one.message_id), error=type(error).__name__)
-                taken.hopeless[one.message_id] = "invalid-number"
+                taken.hopeless[one.message_id] = INVALID_NUMBER
                 continue
-            if not is_mobile(number):
-                taken.hopeless[one.message_id] = "not-mobile"
+            if hindrance is not None:
+                taken.hopeless[one.message_id] = hindrance
                 continue
             taken.pseudonyms[one.message_id] = self._contacts.pseudonym_of(number)
             text = text_of(one.kind, bureau=self._bureau, number=one.number, nth=one.round)
@@ -128,6 +143,7 @@ class Dispatcher:
                 async with asyncio.timeout(_SENDING_SECONDS):
                     handed = await self._gateway.send(taken.outgoing)
             except (GatewayUnavailableError, TimeoutError) as error:
+                taken.lost = not (isinstance(error, GatewayUnavailableError) and error.none_taken)
                 self._in_trouble(error)
             else:
                 self.trouble = None
@@ -171,6 +187,8 @@ class Dispatcher:
                     (one.message_id, bulk.now + retry_after(one.attempts + 1, random.random()))  # noqa: S311 - jitter
                     for one in again
                 ],
+                # What was certainly not taken, no number has got.
+                not_handed_at=None if taken.lost else taken.leased_at,
             )
         self._commands.committed(rows)
         for mark in marks:

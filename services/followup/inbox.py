@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Literal
 from uuid import UUID
@@ -16,14 +16,16 @@ from services.followup import store
 from services.followup.bulk import Bulk
 from services.followup.contacts import Contacts
 from services.followup.domain import followup
-from services.followup.domain.followup import Followup, Policy
-from services.followup.domain.matching import Asked, match, takes_answer
+from services.followup.domain.matching import Asked, Correspondence, Got, match
 from services.followup.domain.messages import MessageKind
-from services.followup.domain.replies import parse
+from services.followup.domain.replies import Reply, parse
+from services.followup.domain.state import Followup, Policy, Stage
 from services.followup.metrics import MESSAGES, REPLIES
-from services.followup.outbound import message
-from services.followup.store import Mark, NewMessage, ReplyRow
+from services.followup.store import Mark, ReplyRow, WrittenTo
 from shared.bus.commands import Commands
+
+LATE = timedelta(days=7)
+"""How late a reply may arrive: longer than the carrier's signatures hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +93,7 @@ class Inbox:
                     decide = partial(followup.undeliverable, policy=self._policy, nth=survey.round, reason=receipt.code)
                 bulk.decide(survey.case_id, decide)
             rows = await bulk.save()
-            marks = [
-                Mark(receipt.message_id, receipt.status, code=receipt.code if receipt.status == "failed" else None)
-                for receipt in new
-            ]
+            marks = [_mark_of(receipt, bulk.now) for receipt in new]
             await store.mark(connection, sorted(marks, key=lambda one: one.message_id), bulk.now)
         self._commands.committed(rows)
         for receipt in new:
@@ -111,16 +110,13 @@ class Inbox:
             now = self._commands.aggregates.clock()
             fresh = await store.claim_replies(connection, [(one.reply_id, one.at) for one in first.values()], now)
             new = sorted((first[reply_id] for reply_id in fresh), key=lambda one: (one.at, one.reply_id))
-            asked = await self._asked(connection, new, now)
+            written = await self._written(connection, new, now)
             bulk = await Bulk.begin(
-                connection, self._commands, {one.case_id for surveys in asked.values() for one in surveys}
+                connection, self._commands, {case for one in written.values() for case in one.cases()}
             )
             reading = _Reading(bulk, self._contacts, self._policy)
-            noted = [reading.read(one, asked[one.reply_id]) for one in new]
-            # Before what was decided is saved: an answer later in the batch cancels the question.
-            await store.queue(connection, reading.clarifications, bulk.now)
+            noted = [reading.read(one, written[one.sender]) for one in new]
             rows = await bulk.save()
-            await store.cancel(connection, reading.silenced, bulk.now)
             await store.note_replies(connection, noted)
         self._commands.committed(rows)
         for row in noted:
@@ -128,21 +124,34 @@ class Inbox:
         unknown = sum(1 for row in noted if row.case_id is None)
         return Taken(len(noted) - unknown, len(replies) - len(noted), unknown)
 
-    async def _asked(
+    async def _written(
         self, connection: AsyncConnection, replies: Sequence[Incoming], now: datetime
-    ) -> dict[str, list[Asked]]:
-        """The surveys that each reply's number got, the last written first."""
-        pseudonyms = {reply.reply_id: self._contacts.pseudonyms_of(reply.sender) for reply in replies}
+    ) -> dict[str, Correspondence]:
+        """What each number that wrote had been written, by the number as it is given."""
+        pseudonyms = {sender: self._contacts.pseudonyms_of(sender) for sender in {one.sender for one in replies}}
         wanted = {one for some in pseudonyms.values() for one in some}
-        since = now - (self._policy.answer + self._policy.phone_desk + self._policy.late)
-        written: dict[str, list[tuple[int, Asked]]] = defaultdict(list)
+        # However late a reply comes, signatures hold for days: what it answers must still be found.
+        since = now - (self._policy.answer + self._policy.phone_desk + self._policy.late + LATE)
+        got: dict[str, list[WrittenTo]] = defaultdict(list)
         if wanted:
-            for place, one in enumerate(await store.written_to(connection, wanted, since)):
-                written[one.pseudonym].append((place, Asked(one.case_id, one.round)))
+            for one in await store.written_to(connection, wanted, since):
+                got[one.pseudonym].append(one)
         return {
-            reply_id: [one for _, one in sorted((one for name in names for one in written[name]), key=lambda o: o[0])]
-            for reply_id, names in pseudonyms.items()
+            sender: _correspondence([one for name in names for one in got[name]])
+            for sender, names in pseudonyms.items()
         }
+
+
+def _correspondence(written: Sequence[WrittenTo]) -> Correspondence:
+    # Who replies though every message failed, by what the carrier said, has got one of them after all.
+    got = [one for one in written if not one.failed] or written
+    return Correspondence(Got(one.at, one.case_id, one.round, one.kind is MessageKind.CLARIFICATION) for one in got)
+
+
+def _mark_of(receipt: Receipt, now: datetime) -> Mark:
+    if receipt.status == "failed":
+        return Mark(receipt.message_id, "failed", code=receipt.code)
+    return Mark(receipt.message_id, "delivered", delivered_at=min(receipt.at, now))
 
 
 class _Reading:
@@ -152,22 +161,29 @@ class _Reading:
         self._bulk = bulk
         self._contacts = contacts
         self._policy = policy
-        self.clarifications: list[NewMessage] = []
-        self.silenced: list[tuple[UUID, int]] = []
-        """Cases, up to a round, about which the citizen wants no more messages."""
 
-    def read(self, reply: Incoming, asked: Sequence[Asked]) -> ReplyRow:
+    def read(self, reply: Incoming, written: Correspondence) -> ReplyRow:
         """What becomes of one reply."""
         said = parse(reply.text)
-        survey = match(asked, self._bulk.states, self._bulk.now, self._policy)
+        at = min(reply.at, self._bulk.now)
+        survey = match(written.until(at), self._bulk.states, at, self._policy)
         if survey is None:
             return ReplyRow(reply.reply_id, "unmatched")
+        row = self._read(reply, said, survey, at)
         if said.opted_out:
-            self.silenced.append((survey.case_id, survey.nth))
-            return ReplyRow(reply.reply_id, "opted-out", survey.case_id, survey.nth)
+            self._silence(survey, written, at)
+        return row
+
+    def _read(self, reply: Incoming, said: Reply, survey: Asked, at: datetime) -> ReplyRow:
+        if said.level is None and said.opted_out:
+            if said.comment is None:
+                return ReplyRow(reply.reply_id, "opted-out", survey.case_id, survey.nth)
+            return self._kept(reply, survey, "opted-out", None)
         if said.level is None:
-            if takes_answer(survey, self._bulk.states, self._bulk.now, self._policy):
-                self._ask_again(survey)
+            self._bulk.decide(
+                survey.case_id,
+                partial(followup.unclear, policy=self._policy, nth=survey.nth, asked_again=survey.again, at=at),
+            )
             return self._kept(reply, survey, "unclear", None)
         refusal = self._bulk.decide(
             survey.case_id,
@@ -178,26 +194,23 @@ class _Reading:
                 level=said.level,
                 comment=said.comment,
                 medium="sms",
-                at=reply.at,
+                at=at,
             ),
         )
         if refusal is not None:
             return self._kept(reply, survey, refusal.code, said.level.value)
         return ReplyRow(reply.reply_id, "answered", survey.case_id, survey.nth, said.level.value)
 
+    def _silence(self, meant: Asked, written: Correspondence, at: datetime) -> None:
+        """No more messages about what the number had been written to about, as far as any may be due."""
+        for one in written.until(at):
+            state = self._bulk.states.get(one.case_id)
+            if state is None or (one.case_id != meant.case_id and state.stage is Stage.SETTLED and state.due is None):
+                continue
+            self._bulk.decide(one.case_id, partial(followup.opted_out, policy=self._policy, nth=one.nth, at=at))
+
     def _kept(self, reply: Incoming, survey: Asked, outcome: str, level: str | None) -> ReplyRow:
         """A reply that is no answer: its words stay with the case."""
         text = reply.text.strip()
         sealed = self._contacts.seal_text(text, survey.case_id) if text else None
         return ReplyRow(reply.reply_id, outcome, survey.case_id, survey.nth, level, sealed)
-
-    def _ask_again(self, survey: Asked) -> None:
-        clarification = message(
-            MessageKind.CLARIFICATION,
-            survey.case_id,
-            survey.nth,
-            self._bulk.states[survey.case_id],
-            self._bulk.now,
-        )
-        if clarification is not None:
-            self.clarifications.append(clarification)

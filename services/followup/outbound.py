@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -9,11 +10,21 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.followup import store
-from services.followup.domain.followup import Followup
 from services.followup.domain.messages import MessageKind, message_id_of
+from services.followup.domain.state import Followup
 from services.followup.store import NewMessage
 from shared.bus.handlers import Decided, utc_now
-from shared.events.followup import CaseSettled, SurveyAnswered, SurveyRequested, SurveySent, SurveyUndeliverable
+from shared.events.base import Event
+from shared.events.followup import (
+    CaseSettled,
+    SurveyAnswered,
+    SurveyOptedOut,
+    SurveyReferred,
+    SurveyRequested,
+    SurveySent,
+    SurveyUnclear,
+    SurveyUndeliverable,
+)
 
 
 def message(kind: MessageKind, case_id: UUID, nth: int, state: Followup, due: datetime) -> NewMessage | None:
@@ -26,7 +37,7 @@ def message(kind: MessageKind, case_id: UUID, nth: int, state: Followup, due: da
 
 
 class Outbound:
-    """The effects of follow-up: a survey is queued in the transaction that decides it, and a reminder with its sending.
+    """The effects of follow-up: a message is queued in the transaction that decides it, a reminder with the sending.
 
     `reminder` is how long before the end of the time to answer a reminder is due, or None for none.
     """
@@ -38,19 +49,45 @@ class Outbound:
     async def effects(self, connection: AsyncConnection, decided: Sequence[Decided]) -> None:
         """Write what follows from these events."""
         now = self._clock()
-        done: dict[UUID, int] = {}
-        new: list[NewMessage | None] = []
+        ended: dict[UUID, int] = {}
+        new: dict[UUID, list[NewMessage]] = defaultdict(list)
         for one in decided:
             assert isinstance(one.state, Followup)
-            match one.event:
-                case SurveyRequested(round=nth):
-                    new.append(message(MessageKind.SURVEY, one.case_id, nth, one.state, now))
-                case SurveySent(round=nth, answer_by=answer_by) if answer_by is not None and self._reminder is not None:
-                    due = answer_by - self._reminder
-                    # A window shorter than the reminder's lead needs none.
-                    if due > now:
-                        new.append(message(MessageKind.REMINDER, one.case_id, nth, one.state, due))
-                case SurveyUndeliverable(round=nth) | SurveyAnswered(round=nth) | CaseSettled(rounds=nth):
-                    done[one.case_id] = nth
-        await store.queue(connection, [one for one in new if one is not None], now)
-        await store.cancel(connection, done.items(), now)
+            if (nth := _ends(one.event)) is not None:
+                ended[one.case_id] = nth
+                new.pop(one.case_id, None)
+            following = self._following(one.case_id, one.event, one.state, now)
+            if following is not None:
+                new[one.case_id].append(following)
+        await store.cancel(connection, ended.items(), now)
+        await store.queue(connection, [one for some in new.values() for one in some], now)
+
+    def _following(self, case_id: UUID, event: Event, state: Followup, now: datetime) -> NewMessage | None:
+        """The message that follows from an event, unless the citizen wants none."""
+        if state.opted_out:
+            return None
+        match event:
+            case SurveyRequested(round=nth, medium="sms"):
+                return message(MessageKind.SURVEY, case_id, nth, state, now)
+            case SurveySent(round=nth, answer_by=answer_by) if answer_by is not None and self._reminder is not None:
+                due = answer_by - self._reminder
+                # A window shorter than the reminder's lead needs none.
+                return message(MessageKind.REMINDER, case_id, nth, state, due) if due > now else None
+            case SurveyUnclear(round=nth):
+                return message(MessageKind.CLARIFICATION, case_id, nth, state, now)
+        return None
+
+
+def _ends(event: Event) -> int | None:
+    """The round up to which nothing that is still queued about the case shall go out after this event."""
+    match event:
+        case (
+            SurveyUndeliverable(round=nth)
+            | SurveyUnclear(round=nth)
+            | SurveyReferred(round=nth)
+            | SurveyOptedOut(round=nth)
+            | SurveyAnswered(round=nth)
+            | CaseSettled(rounds=nth)
+        ):
+            return nth
+    return None

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from pydantic import Field, SecretStr
 
-from services.followup.domain.followup import Policy
+from services.followup.domain.state import Policy
 from shared.settings import Settings
 
 

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.followup.domain.followup import Followup, Stage
 from services.followup.domain.messages import MessageKind
+from services.followup.domain.state import Followup, Origin, Stage
 from shared.store.aggregate import AggregateTable, Column, Stored, aggregate_table
 from shared.web.idempotency import idempotency_table
 
@@ -47,7 +47,9 @@ messages = sa.Table(
     sa.Column("carrier_id", sa.Text),
     sa.Column("code", sa.Text),
     sa.Column("created_at", _time, nullable=False),
+    sa.Column("handed_at", _time, comment="when the gateway was first given it and may have taken it"),
     sa.Column("sent_at", _time),
+    sa.Column("delivered_at", _time, comment="by the carrier's receipt"),
     sa.Column("ended_at", _time),
 )
 replies = sa.Table(
@@ -61,6 +63,13 @@ replies = sa.Table(
     sa.Column("sealed_text", sa.Text, comment="where no event carries it as a comment"),
     sa.Column("replied_at", _time, nullable=False),
     sa.Column("received_at", _time, nullable=False),
+)
+origins = sa.Table(
+    "origins",
+    metadata,
+    sa.Column("case_id", PG_UUID, primary_key=True),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("family", sa.Text, nullable=False),
 )
 idempotency = idempotency_table(metadata)
 
@@ -180,33 +189,50 @@ async def due(connection: AsyncConnection, now: datetime, limit: int) -> list[Me
     return [_message(row) for row in rows]
 
 
-async def lease(connection: AsyncConnection, taken: Sequence[tuple[UUID, str | None]], until: datetime) -> None:
-    """Take messages for sending: nobody else tries them before `until`. Each with the pseudonym of its number."""
+async def lease(
+    connection: AsyncConnection, taken: Sequence[tuple[UUID, str | None]], now: datetime, until: datetime
+) -> None:
+    """Take messages for sending: nobody else tries them before `until`.
+
+    Each with the pseudonym of its number, or None where it can't be handed over.
+    """
     await connection.execute(
-        _LEASE, {"ids": [one[0] for one in taken], "pseudonyms": [one[1] for one in taken], "until": until}
+        _LEASE,
+        {"ids": [one[0] for one in taken], "pseudonyms": [one[1] for one in taken], "now": now, "until": until},
     )
 
 
 _LEASE = sa.text(
     """
-    UPDATE messages SET attempts = attempts + 1, next_at = :until, pseudonym = taken.pseudonym
+    UPDATE messages SET attempts = attempts + 1, next_at = :until, pseudonym = taken.pseudonym,
+        handed_at = coalesce(
+            messages.handed_at, CASE WHEN taken.pseudonym IS NOT NULL THEN CAST(:now AS timestamptz) END)
     FROM unnest(CAST(:ids AS uuid[]), CAST(:pseudonyms AS text[])) AS taken(message_id, pseudonym)
     WHERE messages.message_id = taken.message_id
     """
 )
 
 
-async def postpone(connection: AsyncConnection, times: Sequence[tuple[UUID, datetime]]) -> None:
-    """Try messages again at the given times, unless they have been cancelled meanwhile."""
+async def postpone(
+    connection: AsyncConnection, times: Sequence[tuple[UUID, datetime]], *, not_handed_at: datetime | None
+) -> None:
+    """Try messages again at the given times, unless they have been cancelled meanwhile.
+
+    An attempt at `not_handed_at` is known not to have handed them over.
+    """
     if times:
-        await connection.execute(_POSTPONE, {"ids": [one[0] for one in times], "times": [one[1] for one in times]})
+        await connection.execute(
+            _POSTPONE,
+            {"ids": [one[0] for one in times], "times": [one[1] for one in times], "not_handed": not_handed_at},
+        )
 
 
 _POSTPONE = sa.text(
     """
-    UPDATE messages SET next_at = later.next_at
+    UPDATE messages SET handed_at = nullif(handed_at, CAST(:not_handed AS timestamptz)),
+        next_at = CASE WHEN messages.state = 'queued' THEN later.next_at ELSE messages.next_at END
     FROM unnest(CAST(:ids AS uuid[]), CAST(:times AS timestamptz[])) AS later(message_id, next_at)
-    WHERE messages.message_id = later.message_id AND messages.state = 'queued'
+    WHERE messages.message_id = later.message_id AND messages.state IN ('queued', 'cancelled')
     """
 )
 
@@ -219,6 +245,7 @@ class Mark:
     state: str
     carrier_id: str | None = None
     code: str | None = None
+    delivered_at: datetime | None = None
 
 
 async def mark(connection: AsyncConnection, marks: Sequence[Mark], now: datetime) -> None:
@@ -231,6 +258,7 @@ async def mark(connection: AsyncConnection, marks: Sequence[Mark], now: datetime
                 "states": [one.state for one in marks],
                 "carriers": [one.carrier_id for one in marks],
                 "codes": [one.code for one in marks],
+                "times": [one.delivered_at for one in marks],
                 "now": now,
             },
         )
@@ -242,10 +270,12 @@ _MARK = sa.text(
         state = CASE WHEN messages.state IN ('delivered', 'failed') THEN messages.state ELSE marked.state END,
         carrier_id = coalesce(marked.carrier_id, messages.carrier_id),
         code = coalesce(messages.code, marked.code),
+        delivered_at = coalesce(messages.delivered_at, marked.delivered_at),
         sent_at = CASE WHEN marked.state = 'sent' THEN coalesce(sent_at, :now) ELSE sent_at END,
         ended_at = CASE WHEN marked.state = 'sent' THEN ended_at ELSE coalesce(ended_at, :now) END
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:states AS text[]), CAST(:carriers AS text[]), CAST(:codes AS text[]))
-        AS marked(message_id, state, carrier_id, code)
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:states AS text[]), CAST(:carriers AS text[]), CAST(:codes AS text[]),
+                CAST(:times AS timestamptz[]))
+        AS marked(message_id, state, carrier_id, code, delivered_at)
     WHERE messages.message_id = marked.message_id
     """
 )
@@ -259,23 +289,34 @@ async def by_ids(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID,
 
 @dataclass(frozen=True, slots=True)
 class WrittenTo:
-    """A case about which a number was written to, and the last round that it was asked in."""
+    """A message that a number may have got, and when. `failed`: by what the carrier says, it didn't get it."""
 
     pseudonym: str
     case_id: UUID
     round: int
+    kind: MessageKind
+    at: datetime
+    failed: bool
 
 
 async def written_to(connection: AsyncConnection, pseudonyms: Iterable[str], since: datetime) -> list[WrittenTo]:
-    """Which cases these numbers were written to about, the last written first."""
-    last = sa.func.max(messages.c.created_at)
+    """What these numbers were written since then. A phone that was off got it later than the carrier."""
+    handed = sa.func.coalesce(messages.c.handed_at, messages.c.sent_at, messages.c.created_at)
     rows = await connection.execute(
-        sa.select(messages.c.pseudonym, messages.c.case_id, sa.func.max(messages.c.round))
-        .where(messages.c.pseudonym.in_(sorted(set(pseudonyms))), messages.c.created_at >= since)
-        .group_by(messages.c.pseudonym, messages.c.case_id)
-        .order_by(last.desc(), messages.c.case_id.desc())
+        sa.select(
+            messages.c.pseudonym,
+            messages.c.case_id,
+            messages.c.round,
+            messages.c.kind,
+            sa.func.greatest(handed, messages.c.delivered_at),
+            messages.c.state == "failed",
+        ).where(
+            messages.c.pseudonym.in_(sorted(set(pseudonyms))),
+            messages.c.created_at >= since,
+            sa.or_(messages.c.handed_at.is_not(None), messages.c.state.not_in(("queued", "cancelled"))),
+        )
     )
-    return [WrittenTo(row[0], row[1], row[2]) for row in rows]
+    return [WrittenTo(row[0], row[1], row[2], MessageKind(row[3]), row[4], row[5]) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +398,34 @@ async def remarks(connection: AsyncConnection, case_id: UUID) -> list[Remark]:
         .order_by(replies.c.replied_at, replies.c.reply_id)
     )
     return [Remark(row[0], row[1], row[2]) for row in rows]
+
+
+async def note_origins(connection: AsyncConnection, came: Iterable[tuple[UUID, Origin]]) -> None:
+    """Remember where cases came in; what is known of a case stays."""
+    some = sorted(came, key=lambda one: one[0])
+    await connection.execute(
+        _NOTE_ORIGINS,
+        {
+            "ids": [one[0] for one in some],
+            "channels": [one[1].channel for one in some],
+            "families": [one[1].family for one in some],
+        },
+    )
+
+
+_NOTE_ORIGINS = sa.text(
+    """
+    INSERT INTO origins (case_id, channel, family)
+    SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:channels AS text[]), CAST(:families AS text[]))
+    ON CONFLICT (case_id) DO NOTHING
+    """
+)
+
+
+async def origins_of(connection: AsyncConnection, cases: Iterable[UUID]) -> dict[UUID, Origin]:
+    """Where these cases came in, as far as follow-up was told."""
+    rows = await connection.execute(sa.select(origins).where(origins.c.case_id.in_(sorted(set(cases)))))
+    return {row.case_id: Origin(row.channel, row.family) for row in rows}
 
 
 async def forget(connection: AsyncConnection, now: datetime, keep: timedelta) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.followup.domain.followup import Followup, Stage
+from services.followup.domain.state import Followup, Stage
 from shared.events.followup import SurveyMedium
 from shared.events.words import Satisfaction, Settlement
 

@@ -17,7 +17,7 @@ SurveyMedium = Literal["sms", "phone", "wechat", "weibo"]
 
 
 class SurveyRequested(FollowupEvent, type="minsheng.survey.requested.v1"):
-    """A counted round of asking began; the message is on its way to the gateway."""
+    """A counted round of asking began. By `sms`, the message is on its way to the gateway; else a person asks."""
 
     round: Public[int]
     unit: Public[UnitCode]
@@ -42,7 +42,10 @@ class SurveyDelivered(FollowupEvent, type="minsheng.survey.delivered.v1"):
 
 
 class SurveyUndeliverable(FollowupEvent, type="minsheng.survey.undeliverable.v1"):
-    """The message can't reach the citizen; `reason` is the carrier's code. The phone desk tries until `call_by`."""
+    """No message can reach the citizen; `reason` is a code of ours or, in our spelling, the carrier's.
+
+    The phone desk tries until `call_by`; without one the case waits there until somebody has found a way.
+    """
 
     round: Public[int]
     failed_at: Public[datetime]
@@ -50,8 +53,52 @@ class SurveyUndeliverable(FollowupEvent, type="minsheng.survey.undeliverable.v1"
     call_by: Public[datetime | None] = None
 
 
+class SurveyUnclear(FollowupEvent, type="minsheng.survey.unclear.v1"):
+    """A reply could not be understood, so that the citizen is asked once more; after a settlement until `answer_by`.
+
+    The words of the reply stay sealed with follow-up.
+    """
+
+    round: Public[int]
+    unit: Public[UnitCode]
+    replied_at: Public[datetime]
+    answer_by: Public[datetime | None] = None
+
+
+class SurveyReferred(FollowupEvent, type="minsheng.survey.referred.v1"):
+    """No message can bring the answer: a person of the phone desk asks, until `call_by`.
+
+    `reason`: `unclear-again` (so was the reply to the question), `unclear-only` (the time to answer ended with unclear
+    replies alone), `opted-out` (the citizen wants no messages).
+    """
+
+    round: Public[int]
+    unit: Public[UnitCode]
+    referred_at: Public[datetime]
+    reason: Public[str]
+    call_by: Public[datetime]
+
+
+class SurveyOptedOut(FollowupEvent, type="minsheng.survey.opted-out.v1"):
+    """The citizen wants no more messages about this case."""
+
+    round: Public[int]
+    opted_out_at: Public[datetime]
+
+
+class ReferralEnded(FollowupEvent, type="minsheng.survey.referral-ended.v1"):
+    """What was written after a settlement was for the phone desk, and brought no answer: the settlement stands.
+
+    `recorded_by` is who gave up; nobody where the time was over.
+    """
+
+    round: Public[int]
+    ended_at: Public[datetime]
+    recorded_by: OfficerId | None = None
+
+
 class SurveyAnswered(FollowupEvent, type="minsheng.survey.answered.v1"):
-    """The citizen answered. `comment` is their own words and stays in the bureau."""
+    """The citizen answered. `comment` is their own words and stays in the bureau, as does who recorded a spoken one."""
 
     round: Public[int]
     unit: Public[UnitCode]
@@ -59,6 +106,7 @@ class SurveyAnswered(FollowupEvent, type="minsheng.survey.answered.v1"):
     level: Public[Satisfaction]
     medium: Public[SurveyMedium]
     comment: str | None = None
+    recorded_by: OfficerId | None = None
 
 
 class RectificationOpened(FollowupEvent, type="minsheng.rectification.opened.v1"):
@@ -80,9 +128,10 @@ class UnderstandingRecorded(FollowupEvent, type="minsheng.rectification.understo
 
 
 class CaseSettled(FollowupEvent, type="minsheng.case.settled.v1"):
-    """Follow-up ended."""
+    """Follow-up ended. `recorded_by` is who of the phone desk gave up reaching the citizen."""
 
     rounds: Public[int]
     unit: Public[UnitCode]
     settled_at: Public[datetime]
     settlement: Public[Settlement]
+    recorded_by: OfficerId | None = None

@@ -17,7 +17,7 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
 
 from services.followup.domain import followup
-from services.followup.domain.followup import Followup, Policy
+from services.followup.domain.state import Followup, Policy
 from shared.decision import Decision, Moment
 from shared.events.words import Satisfaction
 from shared.privacy.keys import KeyRing

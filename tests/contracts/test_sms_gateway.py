@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 from services.followup import store
-from services.followup.domain.followup import Stage
+from services.followup.domain.state import Stage
 from services.followup.gateways.gateway import Accepted, GatewayUnavailableError, Outgoing, Refused
 from services.followup.gateways.http import HttpGateway
 from shared.privacy.keys import KeyRing, new_key

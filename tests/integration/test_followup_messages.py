@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 
 from services.followup import store
-from services.followup.domain.followup import Stage
+from services.followup.domain.state import Stage
 from services.followup.gateways.http import HttpGateway
 from shared.events.words import Settlement
 from shared.privacy.keys import KeyRing, new_key
 from tests.support.carrier import TOKEN, Carrier
-from tests.support.followup import House
+from tests.support.followup import House, new_case
 
 pytest_plugins = ("tests.support.followup_fixtures",)
 
@@ -49,23 +49,64 @@ async def test_an_anonymous_case_gets_no_message(house: House, gateway: HttpGate
 
 
 @pytest.mark.parametrize(
-    ("contact", "code", "stage"),
+    ("contact", "family", "code", "stage"),
     [
-        ({"name": "某女士"}, "no-phone", Stage.SETTLED),
-        ({"phone": "+8675523456789"}, "not-mobile", Stage.PHONE_DESK),
-        ({"phone": "12"}, "invalid-number", Stage.PHONE_DESK),
+        ({"name": "某女士"}, "letters-visits", "no-phone", Stage.SETTLED),
+        ({"name": "某女士"}, "wechat", "no-phone", Stage.PHONE_DESK),
+        ({"name": "某女士"}, "weibo", "no-phone", Stage.PHONE_DESK),
+        # Opened before follow-up was told of channels: a person finds out.
+        ({"name": "某女士"}, None, "no-phone", Stage.PHONE_DESK),
+        ({"name": "某女士", "unread_contact": "微信同号139OOOO0001"}, "website", "unread-contact", Stage.PHONE_DESK),
+        ({"phone": "+8613900001234", "extension": "9100"}, "website", "extension", Stage.PHONE_DESK),
+        ({"phone": "+8675523456789", "extension": "801"}, "wechat", "extension", Stage.PHONE_DESK),
+        ({"phone": "+8675523456789"}, None, "not-mobile", Stage.PHONE_DESK),
+        ({"phone": "12"}, None, "invalid-number", Stage.PHONE_DESK),
     ],
 )
 async def test_who_can_not_be_written_to(
-    house: House, carrier: Carrier, gateway: HttpGateway, contact: dict[str, str], code: str, stage: Stage
+    house: House,
+    carrier: Carrier,
+    gateway: HttpGateway,
+    contact: dict[str, str],
+    family: str | None,
+    code: str,
+    stage: Stage,
 ) -> None:
-    case = await house.resolve(contact)
+    case = await house.resolve(contact, family=family)
     good = await house.resolve(PHONE)
     await house.dispatcher(gateway).run_due()
     assert (await house.state(case)).stage is stage
     assert (await house.state(good)).stage is Stage.SENT
     assert ("failed", code) in await house.rows(store.messages, "state", "code")
     assert len(carrier.sent) == 1
+
+
+async def test_whom_only_the_channel_leads_to_is_not_given_up(house: House, gateway: HttpGateway) -> None:
+    case = await house.resolve({"name": "某女士"}, family="wechat")
+    await house.dispatcher(gateway).run_due()
+    state = await house.state(case)
+    assert (state.family, state.channel, state.desk_reason) == ("wechat", "wechat-0012", "no-phone")
+    house.now += timedelta(days=60)
+    assert await house.wakes.sweep() == 0
+    assert (await house.state(case)).stage is Stage.PHONE_DESK
+
+
+async def test_nobody_named_through_a_channel_that_leads_back_is_a_task_too(house: House, gateway: HttpGateway) -> None:
+    case = await house.resolve(None, family="weibo")
+    nowhere = await house.resolve(None, family="letters-visits")
+    assert await house.dispatcher(gateway).run_due() == 0
+    assert await house.told(case) == ["survey.requested", "survey.undeliverable"]
+    assert (await house.state(case)).stage is Stage.PHONE_DESK
+    assert (await house.state(nowhere)).settlement is Settlement.UNREACHABLE
+
+
+async def test_a_case_opened_and_resolved_in_one_batch_has_its_channel(house: House) -> None:
+    case = new_case(house.now)
+    events = [house.received(case, 1, house.opening("wechat")), house.received(case, 2, house.resolution(case, None))]
+    async with house.engine.begin() as connection:
+        outcome = await house.handler().apply(connection, events)
+    assert not outcome.failures
+    assert (await house.state(case)).family == "wechat"
 
 
 async def test_a_refused_number_goes_to_the_phone_desk(house: House, carrier: Carrier, gateway: HttpGateway) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.followup import store
-from services.followup.domain.followup import Stage
+from services.followup.domain.state import Stage
 from services.followup.gateways.http import HttpGateway
 from services.followup.inbox import Incoming, Receipt
 from shared.events.words import Satisfaction, Settlement

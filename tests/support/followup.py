@@ -16,19 +16,22 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.followup import api, callbacks, store
-from services.followup.app import reactions
+from services.followup.casework import Casework
 from services.followup.contacts import Contacts
 from services.followup.dispatcher import Dispatcher
 from services.followup.domain import followup
-from services.followup.domain.followup import Followup, Policy
+from services.followup.domain.state import Followup, Policy
 from services.followup.gateways.gateway import Gateway
 from services.followup.inbox import Inbox
 from services.followup.outbound import Outbound
 from shared.bus.commands import Commands
 from shared.bus.envelope import Received
-from shared.bus.handlers import AggregateHandler, Aggregates
+from shared.bus.handlers import Aggregates
 from shared.bus.wakes import Wakes
-from shared.events.case import CaseResolved
+from shared.decision import Decision, Moment
+from shared.events.base import Event
+from shared.events.case import CaseOpened, CaseResolved
+from shared.events.words import Grade, RequestKind
 from shared.privacy.keys import KeyRing, new_key
 from shared.privacy.sealing import seal
 from shared.settings import Settings
@@ -92,9 +95,9 @@ class House:
         """On a migrated database."""
         return cls(create_engine(database))
 
-    def handler(self) -> AggregateHandler[Followup]:
+    def handler(self) -> Casework:
         """What the service runs over the events of cases."""
-        return AggregateHandler(self.aggregates, reactions(self.policy))
+        return Casework(self.aggregates, self.policy)
 
     def dispatcher(self, gateway: Gateway, *, batch: int = 100, longest_pause: float = 0.0) -> Dispatcher:
         """A dispatcher that doesn't rest after a failure, unless told otherwise."""
@@ -126,32 +129,59 @@ class House:
             requester=self.sealed(case_id, contact) if contact is not None else None,
         )
 
+    def opening(self, family: str) -> CaseOpened:
+        """A case that came in through a channel of this family."""
+        return CaseOpened(
+            number="261124-0004217-8",
+            channel=f"{family}-0012",
+            family=family,
+            received_at=self.now,
+            kind=RequestKind.HELP,
+            category="noise",
+            district="linjiang",
+            grade=Grade.ORDINARY,
+        )
+
     async def resolve(
-        self, contact: dict[str, str] | None, *, case_id: UUID | None = None, unit: str = "traffic"
+        self,
+        contact: dict[str, str] | None,
+        *,
+        case_id: UUID | None = None,
+        unit: str = "traffic",
+        family: str | None = None,
     ) -> UUID:
-        """The unit resolves a case, a new one or again."""
+        """The unit resolves a case, a new one or again; `family` is where a new one came in."""
         case_id = case_id or new_case(self.now)
+        if family is not None:
+            await self.apply(case_id, self.opening(family))
         await self.apply(case_id, self.resolution(case_id, contact, unit))
         return case_id
 
-    async def apply(self, case_id: UUID, event: CaseResolved) -> None:
+    async def apply(self, case_id: UUID, event: Event) -> None:
         """Apply one event as a batch of it."""
-        received = Received(
+        async with self.engine.begin() as connection:
+            outcome = await self.handler().apply(connection, [self.received(case_id, 1, event)])
+            assert not outcome.failures
+            await outbox.append(connection, outcome.rows)
+
+    def received(self, case_id: UUID, sequence: int, event: Event) -> Received:
+        """An event of routing as the consumer gives it."""
+        return Received(
             topic="cases",
             partition=0,
             offset=0,
             source="/minsheng/routing",
             type=event.TYPE,
             case_id=case_id,
-            sequence=1,
+            sequence=sequence,
             time=self.now,
             traceparent=None,
             event=event,
         )
-        async with self.engine.begin() as connection:
-            outcome = await self.handler().apply(connection, [received])
-            assert not outcome.failures
-            await outbox.append(connection, outcome.rows)
+
+    def failing(self, state: Followup, moment: Moment) -> Decision[Followup]:
+        """The message of the current round can not be delivered."""
+        return followup.undeliverable(state, moment, self.policy, nth=state.round, reason="absent")
 
     async def state(self, case_id: UUID) -> Followup:
         """The follow-up of a case."""

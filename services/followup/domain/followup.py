@@ -6,165 +6,74 @@ round 2 is decided but not yet sent, a reply still belongs to round 1, which has
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import datetime
+from functools import partial
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
+from services.followup.domain.messages import MessageKind, message_id_of
+from services.followup.domain.state import (
+    BY_MESSAGE,
+    NO_PHONE,
+    NOT_SENT,
+    OPTED_OUT,
+    UNCLEAR_AGAIN,
+    UNCLEAR_ONLY,
+    Followup,
+    Origin,
+    Policy,
+    Stage,
+    evolve,
+)
 from shared.decision import Decider, Decision, Moment, refuse, unchanged
 from shared.events.base import Event
 from shared.events.case import CaseResolved
 from shared.events.followup import (
     CaseSettled,
     RectificationOpened,
+    ReferralEnded,
     SurveyAnswered,
     SurveyDelivered,
     SurveyMedium,
+    SurveyOptedOut,
+    SurveyReferred,
     SurveyRequested,
     SurveySent,
+    SurveyUnclear,
     SurveyUndeliverable,
     UnderstandingRecorded,
 )
-from shared.events.words import OfficerId, Satisfaction, Sealed, Settlement, UnitCode
-
-NO_PHONE = "no-phone"
-"""The requester left no number at all: nobody can be called either."""
-NOT_SENT = "not-sent"
-"""The gateway took no message within the whole window."""
-
-
-class Stage(StrEnum):
-    """Where a follow-up stands."""
-
-    WAITING = "waiting"
-    """Nothing has been asked yet; never stored."""
-    ASKED = "asked"
-    SENT = "sent"
-    DELIVERED = "delivered"
-    PHONE_DESK = "phone-desk"
-    """No message gets through: an operator calls."""
-    RECTIFICATION = "rectification"
-    SETTLED = "settled"
-
-
-OPEN = frozenset({Stage.ASKED, Stage.SENT, Stage.DELIVERED, Stage.PHONE_DESK})
-"""An answer is awaited."""
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """How long follow-up waits, in elapsed time: citizens answer outside of working hours too."""
-
-    answer: timedelta = timedelta(hours=72)
-    """From the sending of a survey to giving up on an answer."""
-    phone_desk: timedelta = timedelta(days=7)
-    """From a failed message to giving up on a call."""
-    late: timedelta = timedelta(days=30)
-    """After a settlement without an answer, how long one still counts."""
-
-
-class Answer(BaseModel):
-    """What the citizen said to one round."""
-
-    model_config = ConfigDict(frozen=True)
-
-    round: int
-    level: Satisfaction
-    medium: SurveyMedium
-    answered_at: datetime
-    comment: str | None = None
-
-
-class Followup(BaseModel):
-    """The state: what the case told when it was resolved, and the fold of this service's own events."""
-
-    model_config = ConfigDict(frozen=True)
-
-    number: str
-    unit: UnitCode
-    requester: Sealed | None
-    resolution: int
-    """The case's own count of the resolution that was taken up last."""
-
-    stage: Stage = Stage.WAITING
-    round: int = 0
-    """Surveys asked so far."""
-    due: datetime | None = None
-    answers: tuple[Answer, ...] = ()
-    settlement: Settlement | None = None
-    settled_at: datetime | None = None
-
-    @property
-    def wake_at(self) -> datetime | None:
-        """When waiting is over."""
-        return self.due
-
-    @property
-    def is_answered(self) -> bool:
-        """Whether the current round has its answer."""
-        return bool(self.answers) and self.answers[-1].round == self.round
-
-
-def evolve(state: Followup | None, event: Event) -> Followup:
-    """The state after one of this service's events."""
-    assert state is not None, "a follow-up begins with what the case told"
-    match event:
-        case SurveyRequested():
-            changes: dict[str, Any] = {"stage": Stage.ASKED, "round": event.round, "due": event.answer_by}
-        case SurveySent():
-            changes = {"stage": Stage.SENT, "due": event.answer_by or state.due}
-        case SurveyDelivered():
-            changes = {"stage": Stage.DELIVERED}
-        case SurveyUndeliverable():
-            changes = {"stage": Stage.PHONE_DESK, "due": event.call_by}
-        case SurveyAnswered():
-            answer = Answer(
-                round=event.round,
-                level=event.level,
-                medium=event.medium,
-                answered_at=event.answered_at,
-                comment=event.comment,
-            )
-            changes = {"answers": (*state.answers, answer)}
-        case RectificationOpened():
-            changes = {"stage": Stage.RECTIFICATION, "due": None, "settlement": None, "settled_at": None}
-        case UnderstandingRecorded():
-            changes = {}
-        case CaseSettled():
-            changes = {
-                "stage": Stage.SETTLED,
-                "due": None,
-                "settlement": event.settlement,
-                "settled_at": event.settled_at,
-            }
-        case _:
-            raise TypeError(f"{type(event).__name__} is no event of a follow-up.")
-    return state.model_copy(update=changes)
-
+from shared.events.words import OfficerId, Satisfaction, Settlement
 
 _decided = Decider[Followup](evolve)
 
 
-def resolved(state: Followup | None, event: CaseResolved, moment: Moment, policy: Policy) -> Decision[Followup]:
-    """The unit told the citizen a result: ask, in the next round. Without a requester there is nobody to ask.
+def resolved(
+    state: Followup | None, event: CaseResolved, moment: Moment, policy: Policy, origin: Origin | None = None
+) -> Decision[Followup]:
+    """The unit told the citizen a result: ask, in the next round. With no way to anybody there is nobody to ask.
 
     A resolution that was taken up before, or that comes while a round is open or after the settlement, changes nothing.
     """
     if state is not None and (state.stage is not Stage.RECTIFICATION or event.round <= state.resolution):
         return unchanged(state)
-    told = {"number": event.number, "unit": event.unit, "resolution": event.round}
+    told: dict[str, Any] = {"number": event.number, "unit": event.unit, "resolution": event.round}
+    if origin is not None:
+        told |= {"channel": origin.channel, "family": origin.family}
     if state is None:
         begun = Followup(requester=event.requester, **told)
     else:
         begun = state.model_copy(update=told | {"requester": event.requester or state.requester})
-    if begun.requester is None:
+    if begun.requester is None and begun.way_back is None:
         return _decided(begun, _settled(begun, Settlement.UNREACHABLE, moment))
-    return _decided(
-        begun,
-        SurveyRequested(round=begun.round + 1, unit=begun.unit, medium="sms", answer_by=moment.now + policy.answer),
-    )
+    asking = partial(SurveyRequested, round=begun.round + 1, unit=begun.unit, answer_by=moment.now + policy.answer)
+    if begun.requester is None:
+        assert begun.way_back is not None
+        asked = asking(medium=begun.way_back)
+        return _decided(begun, asked, _undeliverable(asked.round, NO_PHONE, moment, call_by=None))
+    if begun.opted_out:
+        asked = asking(medium="phone")
+        return _decided(begun, asked, _referred(begun, asked.round, OPTED_OUT, moment, policy))
+    return _decided(begun, asking(medium="sms"))
 
 
 def sent(state: Followup, moment: Moment, policy: Policy, *, nth: int, message_id: str) -> Decision[Followup]:
@@ -200,11 +109,16 @@ def undeliverable(
     nth: int,
     reason: str,
 ) -> Decision[Followup]:
-    """The message of a round can't reach the citizen: the phone desk calls, where there is a number to call."""
+    """No message can reach the citizen: the phone desk calls.
+
+    Where nobody left a number, the case waits there for the way of its channel, for as long as it takes; with no such
+    way the citizen can't be reached. Where follow-up doesn't know the channel, a person finds it out.
+    """
     if state.stage not in (Stage.ASKED, Stage.SENT) or state.round != nth:
         return unchanged(state)
-    failed = SurveyUndeliverable(round=nth, failed_at=moment.now, reason=reason, call_by=moment.now + policy.phone_desk)
-    if reason == NO_PHONE:
+    call_by = None if reason == NO_PHONE else moment.now + policy.phone_desk
+    failed = _undeliverable(nth, reason, moment, call_by=call_by)
+    if reason == NO_PHONE and state.family is not None and state.way_back is None:
         return _decided(state, failed, _settled(state, Settlement.UNREACHABLE, moment))
     return _decided(state, failed)
 
@@ -219,23 +133,18 @@ def answered(
     comment: str | None,
     medium: SurveyMedium,
     at: datetime,
+    by: OfficerId | None = None,
 ) -> Decision[Followup]:
     """The citizen answered the `nth` round (None: the current one): settles it, or opens a rectification.
 
-    After a settlement without an answer, a dissatisfied one still opens a rectification within `policy.late`, and a
-    satisfied one is recorded without changing the settlement.
+    After a settlement without an answer, a dissatisfied one that was written within `policy.late` still opens a
+    rectification, and a satisfied one is recorded without changing the settlement. `by` took a spoken answer down.
     """
-    if state.round == 0:
-        return refuse(state, "not-asked", f"Case {state.number} has not been surveyed, so there is no round to answer.")
-    if state.is_answered or (nth is not None and nth != state.round):
-        return refuse(
-            state,
-            "already-answered",
-            f"Round {nth or state.round} of case {state.number} has its answer. A new one can be given after the "
-            "unit has resolved the case again.",
-        )
+    if (refusal := _not_open(state, nth)) is not None:
+        return refusal
     late = state.settled_at is not None
-    if state.settled_at is not None and moment.now > state.settled_at + policy.late:
+    written = min(at, moment.now)
+    if late and state.stage is not Stage.PHONE_DESK and not state.takes_late_answer(written, policy):
         return refuse(
             state,
             "too-late",
@@ -244,16 +153,90 @@ def answered(
     answer = SurveyAnswered(
         round=state.round,
         unit=state.unit,
-        answered_at=min(at, moment.now),
+        answered_at=written,
         level=level,
         medium=medium,
         comment=comment,
+        recorded_by=by,
     )
     if not level.is_satisfied:
         return _decided(state, answer, RectificationOpened(round=state.round, unit=state.unit, opened_at=moment.now))
     if late:
         return _decided(state, answer)
     return _decided(state, answer, _settled(state, Settlement.SATISFIED, moment))
+
+
+def recorded(
+    state: Followup,
+    moment: Moment,
+    policy: Policy,
+    *,
+    level: Satisfaction,
+    comment: str | None,
+    medium: SurveyMedium,
+    by: OfficerId,
+) -> Decision[Followup]:
+    """A person of the phone desk asked the citizen, and takes the answer down."""
+    refusal = _not_open(state, None) or _not_on_desk(state)
+    if refusal is not None:
+        return refusal
+    return answered(state, moment, policy, nth=None, level=level, comment=comment, medium=medium, at=moment.now, by=by)
+
+
+def given_up(state: Followup, moment: Moment, *, by: OfficerId) -> Decision[Followup]:
+    """A person of the phone desk says that the citizen can't be reached."""
+    if (refusal := _not_on_desk(state)) is not None:
+        return refusal
+    return _decided(state, _end_of_desk(state, moment, by))
+
+
+def unclear(
+    state: Followup, moment: Moment, policy: Policy, *, nth: int, asked_again: bool, at: datetime
+) -> Decision[Followup]:
+    """A reply to the `nth` round can't be understood: the citizen is asked once more, then a person asks.
+
+    `asked_again`: it was written after the citizen got that question. What was written before it is no answer to it,
+    and what belongs to an answered round, or to one that a person has in hand, is kept for people to read.
+    """
+    written = min(at, moment.now)
+    awaited = state.stage in BY_MESSAGE or (state.stage is Stage.SETTLED and state.takes_late_answer(written, policy))
+    if nth != state.round or not awaited:
+        return unchanged(state)
+    if state.unclear:
+        if not asked_again:
+            return unchanged(state)
+        return _decided(state, _referred(state, nth, UNCLEAR_AGAIN, moment, policy))
+    events = [
+        *_sent_as_its_reply_shows(state, moment, policy),
+        SurveyUnclear(
+            round=nth,
+            unit=state.unit,
+            replied_at=written,
+            answer_by=None if state.settled_at is None else moment.now + policy.answer,
+        ),
+    ]
+    if state.opted_out:
+        events.append(_referred(state, nth, OPTED_OUT, moment, policy))
+    return _decided(state, *events)
+
+
+def opted_out(state: Followup, moment: Moment, policy: Policy, *, nth: int, at: datetime) -> Decision[Followup]:
+    """The citizen, who got the message of the `nth` round, wants no more messages about this case.
+
+    A person takes over what only a message could have brought to its end: a round whose message is not out yet, and one
+    with unclear replies, which would be asked about.
+    """
+    if state.opted_out:
+        return unchanged(state)
+    events: list[Event] = []
+    if nth == state.round:
+        events += _sent_as_its_reply_shows(state, moment, policy)
+    events.append(SurveyOptedOut(round=state.round, opted_out_at=min(at, moment.now)))
+    unasked = state.stage is Stage.ASKED and nth != state.round
+    asked_again = state.unclear and state.due is not None and state.stage is not Stage.PHONE_DESK
+    if unasked or asked_again:
+        events.append(_referred(state, state.round, OPTED_OUT, moment, policy))
+    return _decided(state, *events)
 
 
 def understood(state: Followup, moment: Moment, *, by: OfficerId, visit: bool, note: str | None) -> Decision[Followup]:
@@ -273,14 +256,40 @@ def understood(state: Followup, moment: Moment, *, by: OfficerId, visit: bool, n
 
 
 def wake(state: Followup, moment: Moment, policy: Policy) -> Decision[Followup]:
-    """Waiting is over: for the gateway, the phone desk calls; for an answer or a call, the case is settled."""
+    """Waiting is over: for the gateway or for a clear answer, a person asks; for any answer or a call, it ends."""
     if state.due is None or moment.now < state.due:
         return unchanged(state)
     if state.stage is Stage.ASKED:
         return undeliverable(state, moment, policy, nth=state.round, reason=NOT_SENT)
     if state.stage is Stage.PHONE_DESK:
-        return _decided(state, _settled(state, Settlement.UNREACHABLE, moment))
+        return _decided(state, _end_of_desk(state, moment, None))
+    if state.unclear:
+        return _decided(state, _referred(state, state.round, UNCLEAR_ONLY, moment, policy))
     return _decided(state, _settled(state, Settlement.UNANSWERED, moment))
+
+
+def _not_open(state: Followup, nth: int | None) -> Decision[Followup] | None:
+    if state.round == 0:
+        return refuse(state, "not-asked", f"Case {state.number} has not been surveyed, so there is no round to answer.")
+    if state.is_answered or (nth is not None and nth != state.round):
+        return refuse(
+            state,
+            "already-answered",
+            f"Round {nth or state.round} of case {state.number} has its answer. A new one can be given after the "
+            "unit has resolved the case again.",
+        )
+    return None
+
+
+def _not_on_desk(state: Followup) -> Decision[Followup] | None:
+    if state.stage is Stage.PHONE_DESK:
+        return None
+    return refuse(
+        state,
+        "not-on-desk",
+        f"Case {state.number} is not on the phone desk's list (it is {state.stage.value}), so nobody has to be called "
+        "about it. Take another case of the list.",
+    )
 
 
 def _sent(state: Followup, moment: Moment, policy: Policy, message_id: str) -> SurveySent:
@@ -289,5 +298,31 @@ def _sent(state: Followup, moment: Moment, policy: Policy, message_id: str) -> S
     )
 
 
-def _settled(state: Followup, settlement: Settlement, moment: Moment) -> CaseSettled:
-    return CaseSettled(rounds=state.round, unit=state.unit, settled_at=moment.now, settlement=settlement)
+def _sent_as_its_reply_shows(state: Followup, moment: Moment, policy: Policy) -> list[Event]:
+    """A reply may overtake the record that its message was sent."""
+    if state.stage is not Stage.ASKED:
+        return []
+    message_id = message_id_of(moment.case_id, state.round, MessageKind.SURVEY)
+    return [_sent(state, moment, policy, str(message_id))]
+
+
+def _undeliverable(nth: int, reason: str, moment: Moment, *, call_by: datetime | None) -> SurveyUndeliverable:
+    return SurveyUndeliverable(round=nth, failed_at=moment.now, reason=reason, call_by=call_by)
+
+
+def _referred(state: Followup, nth: int, reason: str, moment: Moment, policy: Policy) -> SurveyReferred:
+    return SurveyReferred(
+        round=nth, unit=state.unit, referred_at=moment.now, reason=reason, call_by=moment.now + policy.phone_desk
+    )
+
+
+def _end_of_desk(state: Followup, moment: Moment, by: OfficerId | None) -> Event:
+    if state.settled_at is not None:
+        return ReferralEnded(round=state.round, ended_at=moment.now, recorded_by=by)
+    return _settled(state, Settlement.UNREACHABLE, moment, by)
+
+
+def _settled(state: Followup, settlement: Settlement, moment: Moment, by: OfficerId | None = None) -> CaseSettled:
+    return CaseSettled(
+        rounds=state.round, unit=state.unit, settled_at=moment.now, settlement=settlement, recorded_by=by
+    )

@@ -1,52 +1,89 @@
-"""Which survey a reply answers: an SMS carries no reference, only the number that it comes from."""
+"""Which survey a reply answers: an SMS carries no reference, only its number and when it was written.
+
+A reply belongs to what its number had got when it was written, whenever it arrives; of that, the last message shows
+what the citizen had in mind, whatever kind of message it is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.followup.domain.followup import OPEN, Followup, Policy, Stage
+from services.followup.domain.state import OPEN, Followup, Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Got:
+    """A message about the `nth` round of a case that a number got `at` that time. `asks_again`: what was meant."""
+
+    at: datetime
+    case_id: UUID
+    nth: int
+    asks_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A case about which a number was written to, in its `nth` round at last."""
+    """A case that a number had been asked about by the time of a reply, in its `nth` round at last.
+
+    `again`: it had got the question, too, what an earlier reply meant.
+    """
 
     case_id: UUID
     nth: int
+    again: bool = False
 
 
-def match(asked: Iterable[Asked], states: Mapping[UUID, Followup], now: datetime, policy: Policy) -> Asked | None:
-    """The survey that a reply answers, of those that its number got, the last written first.
+class Correspondence:
+    """What one number was written, in the order in which it got that."""
+
+    def __init__(self, got: Iterable[Got]) -> None:
+        self._got = sorted(got, key=lambda one: (one.at, one.case_id, one.nth))
+        self._times = [one.at for one in self._got]
+        self._questions: dict[tuple[UUID, int], datetime] = {}
+        for one in self._got:
+            if one.asks_again:
+                self._questions.setdefault((one.case_id, one.nth), one.at)
+
+    def cases(self) -> set[UUID]:
+        """All cases that the number was written to about."""
+        return {one.case_id for one in self._got}
+
+    def until(self, at: datetime) -> Iterator[Asked]:
+        """The surveys that the number had got by then, that of the last message first.
+
+        Nobody answers what they haven't got: where there is nothing before a reply, the carrier's clock is slow, and
+        the message that came next is meant.
+        """
+        before = bisect_right(self._times, at)
+        meant = reversed(self._got[:before]) if before else iter(self._got)
+        seen: set[UUID] = set()
+        for one in meant:
+            if one.case_id not in seen:
+                seen.add(one.case_id)
+                asked_again = self._questions.get((one.case_id, one.nth))
+                yield Asked(one.case_id, one.nth, asked_again is not None and asked_again <= at)
+
+
+def match(asked: Iterable[Asked], states: Mapping[UUID, Followup], at: datetime, policy: Policy) -> Asked | None:
+    """The survey that a reply of this time answers, of those that its number had got, that of the last message first.
 
     That is the last whose answer is awaited; else the last that still takes a late one; else simply the last, so that
     what a citizen adds afterwards stays with the case.
     """
-    known = [one for one in asked if one.case_id in states]
-    for fits in (_is_awaited, _takes_late_answer):
-        for one in known:
-            state = states[one.case_id]
-            if state.round == one.nth and fits(state, now, policy):
+    late: Asked | None = None
+    last: Asked | None = None
+    for one in asked:
+        state = states.get(one.case_id)
+        if state is None:
+            continue
+        if state.round == one.nth:
+            if state.stage in OPEN:
                 return one
-    return known[0] if known else None
-
-
-def takes_answer(one: Asked, states: Mapping[UUID, Followup], now: datetime, policy: Policy) -> bool:
-    """Whether an answer to this survey would count now."""
-    state = states[one.case_id]
-    return state.round == one.nth and (_is_awaited(state, now, policy) or _takes_late_answer(state, now, policy))
-
-
-def _is_awaited(state: Followup, _now: datetime, _policy: Policy) -> bool:
-    return state.stage in OPEN
-
-
-def _takes_late_answer(state: Followup, now: datetime, policy: Policy) -> bool:
-    return (
-        state.stage is Stage.SETTLED
-        and not state.is_answered
-        and state.settled_at is not None
-        and now <= state.settled_at + policy.late
-    )
+            if late is None and state.takes_late_answer(at, policy):
+                late = one
+        last = last or one
+    return late or last

@@ -42,14 +42,21 @@ class Handed:
 
 
 class GatewayUnavailableError(ConnectionError):
-    """The gateway took nothing this time: unreachable, overloaded, or set up wrongly. The message says what to do."""
+    """The gateway didn't say that it took the messages: unreachable, overloaded, or set up wrongly.
+
+    The message says what to do. `none_taken`: it is certain that no citizen got one of them.
+    """
+
+    def __init__(self, reason: str, *, none_taken: bool = False) -> None:
+        super().__init__(reason)
+        self.none_taken = none_taken
 
 
 class Gateway(Protocol):
     """A way to hand messages over. Idempotent by message id: handing one over again sends nothing twice."""
 
     async def send(self, messages: Sequence[Outgoing]) -> Handed:
-        """Hand messages over. Raises `GatewayUnavailableError`; whether any was taken is unknown then."""
+        """Hand messages over. Raises `GatewayUnavailableError`."""
         ...
 
     async def close(self) -> None:

@@ -58,7 +58,11 @@ class HttpGateway:
                 return Handed(refused=(Refused(messages[0].message_id, f"rejected-{response.status_code}"),))
             middle = len(messages) // 2
             first = await self.send(messages[:middle])
-            second = await self.send(messages[middle:])
+            try:
+                second = await self.send(messages[middle:])
+            except GatewayUnavailableError as error:
+                # The first half may have been taken, and nobody is told.
+                raise GatewayUnavailableError(str(error)) from error
             return Handed(first.accepted + second.accepted, first.refused + second.refused)
         return _handed(response, {message.message_id for message in messages})
 
@@ -75,15 +79,21 @@ class HttpGateway:
                 response = await self._client.post("/messages", content=body)
         except (httpx.TransportError, TimeoutError) as error:
             raise GatewayUnavailableError(
-                f"The SMS gateway doesn't answer ({type(error).__name__}). Check MINSHENG_SMS_GATEWAY_URL and the line."
+                f"The SMS gateway doesn't answer ({type(error).__name__}). Check MINSHENG_SMS_GATEWAY_URL and the "
+                "line.",
+                none_taken=isinstance(error, httpx.ConnectError | httpx.ConnectTimeout),
             ) from error
         status = response.status_code
         if status in (401, 403):
             raise GatewayUnavailableError(
-                f"The SMS gateway refuses our token ({status}). Set MINSHENG_SMS_GATEWAY_TOKEN to a good one."
+                f"The SMS gateway refuses our token ({status}). Set MINSHENG_SMS_GATEWAY_TOKEN to a good one.",
+                none_taken=True,
             )
         if status in _OVERLOADED or status >= 500:
-            raise GatewayUnavailableError(f"The SMS gateway can't take messages now ({status}).")
+            # Other failures may be those of a proxy that lost the gateway's answer.
+            raise GatewayUnavailableError(
+                f"The SMS gateway can't take messages now ({status}).", none_taken=status in _OVERLOADED | {503}
+            )
         if status != 202 and status not in _REJECTED:
             raise GatewayUnavailableError(
                 f"The SMS gateway answers {status} instead of 202. Check MINSHENG_SMS_GATEWAY_URL."

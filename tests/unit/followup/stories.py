@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from services.followup.domain import followup
-from services.followup.domain.followup import Followup, Policy
+from services.followup.domain.state import Followup, Policy
 from shared.decision import Decision, Moment
 from shared.events.case import CaseResolved
 from shared.events.words import Satisfaction

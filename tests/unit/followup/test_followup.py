@@ -8,16 +8,20 @@ from datetime import timedelta
 import pytest
 
 from services.followup.domain import followup
-from services.followup.domain.followup import NO_PHONE, Followup, Stage
-from shared.decision import Decision
+from services.followup.domain.state import NO_PHONE, Followup, Stage, evolve
+from shared.decision import Decision, Moment
 from shared.events.base import Event
 from shared.events.followup import (
     CaseSettled,
     RectificationOpened,
+    ReferralEnded,
     SurveyAnswered,
     SurveyDelivered,
+    SurveyOptedOut,
+    SurveyReferred,
     SurveyRequested,
     SurveySent,
+    SurveyUnclear,
     SurveyUndeliverable,
     UnderstandingRecorded,
 )
@@ -108,10 +112,121 @@ def test_undeliverable_goes_to_the_phone_desk() -> None:
     assert state.wake_at == START + timedelta(hours=1, days=7)
 
 
-def test_without_a_phone_nobody_can_call_either() -> None:
-    decision = followup.undeliverable(asked(), at(minutes=1), POLICY, nth=1, reason=NO_PHONE)
+def test_without_a_phone_and_a_way_back_nobody_can_call_either() -> None:
+    state = asked().model_copy(update={"family": "letters-visits"})
+    decision = followup.undeliverable(state, at(minutes=1), POLICY, nth=1, reason=NO_PHONE)
     assert kinds(decision) == (SurveyUndeliverable, CaseSettled)
     assert state_of(decision).settlement is Settlement.UNREACHABLE
+
+
+@pytest.mark.parametrize("family", ["wechat", "weibo", None])
+def test_without_a_phone_the_case_waits_for_its_channel_s_way(family: str | None) -> None:
+    state = asked().model_copy(update={"family": family})
+    decision = followup.undeliverable(state, at(minutes=1), POLICY, nth=1, reason=NO_PHONE)
+    assert kinds(decision) == (SurveyUndeliverable,)
+    waiting = state_of(decision)
+    assert (waiting.stage, waiting.wake_at) == (Stage.PHONE_DESK, None)
+    assert kinds(followup.given_up(waiting, at(days=90), by="op-1")) == (CaseSettled,)
+
+
+def test_who_took_an_answer_down_is_told() -> None:
+    decision = followup.recorded(
+        undeliverable(), at(hours=1), POLICY, level=Satisfaction.SATISFIED, comment=None, medium="phone", by="op-1"
+    )
+    assert isinstance(decision.events[0], SurveyAnswered)
+    assert decision.events[0].recorded_by == "op-1"
+    assert state_of(decision).answers[0].recorded_by == "op-1"
+
+
+@pytest.mark.parametrize("state", [asked(), sent(), unanswered()])
+def test_only_what_is_on_the_desk_is_recorded_or_given_up(state: Followup) -> None:
+    recorded = followup.recorded(
+        state, at(hours=1), POLICY, level=Satisfaction.SATISFIED, comment=None, medium="phone", by="op-1"
+    )
+    for decision in (recorded, followup.given_up(state, at(hours=1), by="op-1")):
+        assert decision.refusal is not None
+        assert decision.refusal.code == "not-on-desk"
+
+
+def test_what_was_written_in_time_counts_though_it_arrives_late() -> None:
+    decision = followup.answered(
+        unanswered(),
+        at(days=40),
+        POLICY,
+        nth=1,
+        level=Satisfaction.DISSATISFIED,
+        comment=None,
+        medium="sms",
+        at=START + timedelta(days=20),
+    )
+    assert kinds(decision) == (SurveyAnswered, RectificationOpened)
+
+
+def unclear(state: Followup, moment: Moment, *, asked_again: bool = False) -> Decision[Followup]:
+    return followup.unclear(state, moment, POLICY, nth=state.round, asked_again=asked_again, at=moment.now)
+
+
+def test_an_unclear_reply_is_asked_about_and_the_next_one_is_a_person_s_task() -> None:
+    first = unclear(sent(), at(hours=1))
+    assert kinds(first) == (SurveyUnclear,)
+    assert state_of(first).wake_at == sent().wake_at
+    assert unclear(state_of(first), at(hours=2)).events == (), "written before the question, it is no answer to it"
+    second = unclear(state_of(first), at(hours=3), asked_again=True)
+    (referred,) = second.events
+    assert isinstance(referred, SurveyReferred)
+    assert (referred.reason, referred.call_by) == ("unclear-again", START + timedelta(days=7, hours=3))
+    assert unclear(state_of(second), at(hours=4), asked_again=True).events == ()
+
+
+def test_an_unclear_reply_shows_that_its_message_was_sent() -> None:
+    decision = unclear(asked(), at(minutes=1))
+    assert kinds(decision) == (SurveySent, SurveyUnclear)
+    assert state_of(decision).stage is Stage.SENT
+
+
+def test_a_settled_case_with_an_unclear_reply_goes_to_the_desk_and_back() -> None:
+    late = unclear(unanswered(), at(days=10))
+    assert state_of(late).wake_at == START + timedelta(days=13)
+    referred = followup.wake(state_of(late), at(days=13), POLICY)
+    assert kinds(referred) == (SurveyReferred,)
+    ended = followup.wake(state_of(referred), at(days=20), POLICY)
+    assert kinds(ended) == (ReferralEnded,)
+    state = state_of(ended)
+    assert (state.stage, state.settlement, state.wake_at) == (Stage.SETTLED, Settlement.UNANSWERED, None)
+    satisfied = answer(state_of(referred), Satisfaction.SATISFIED, at(days=14))
+    assert kinds(satisfied) == (SurveyAnswered,)
+    assert (state_of(satisfied).stage, state_of(satisfied).wake_at) == (Stage.SETTLED, None)
+    dissatisfied = answer(state_of(referred), Satisfaction.DISSATISFIED, at(days=14))
+    assert kinds(dissatisfied) == (SurveyAnswered, RectificationOpened)
+
+
+@pytest.mark.parametrize("state", [rectifying(), undeliverable()])
+def test_an_unclear_reply_that_nobody_waits_for_changes_nothing(state: Followup) -> None:
+    assert unclear(state, at(hours=2)).events == ()
+
+
+def opt_out(state: Followup, moment: Moment, nth: int = 1) -> Decision[Followup]:
+    return followup.opted_out(state, moment, POLICY, nth=nth, at=moment.now)
+
+
+def test_an_opt_out_is_told_once_and_leaves_the_waiting() -> None:
+    decision = opt_out(sent(), at(hours=1))
+    assert kinds(decision) == (SurveyOptedOut,)
+    assert state_of(decision).stage is Stage.SENT
+    assert opt_out(state_of(decision), at(hours=2)).events == ()
+
+
+def test_who_opted_out_is_called_where_a_message_would_ask() -> None:
+    unclear_first = opt_out(state_of(unclear(sent(), at(hours=1))), at(hours=2))
+    assert kinds(unclear_first) == (SurveyOptedOut, SurveyReferred)
+    out_first = unclear(state_of(opt_out(sent(), at(hours=1))), at(hours=2))
+    assert kinds(out_first) == (SurveyUnclear, SurveyReferred)
+    second = state_of(followup.resolved(rectifying(), resolution(2), at(days=2), POLICY))
+    assert kinds(opt_out(second, at(days=3), nth=1)) == (SurveyOptedOut, SurveyReferred)
+    next_round = followup.resolved(state_of(opt_out(rectifying(), at(days=1))), resolution(2), at(days=2), POLICY)
+    assert kinds(next_round) == (SurveyRequested, SurveyReferred)
+    assert isinstance(next_round.events[0], SurveyRequested)
+    assert next_round.events[0].medium == "phone"
 
 
 @pytest.mark.parametrize("make", [asked, sent, undeliverable])
@@ -224,4 +339,4 @@ def test_who_was_never_asked_can_not_answer() -> None:
 
 def test_a_foreign_event_is_no_part_of_the_state() -> None:
     with pytest.raises(TypeError, match="CaseResolved"):
-        followup.evolve(asked(), resolution())
+        evolve(asked(), resolution())

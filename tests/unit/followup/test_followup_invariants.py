@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.followup.domain import followup
-from services.followup.domain.followup import NO_PHONE, OPEN, Followup, Stage, evolve
+from services.followup.domain.state import NO_PHONE, OPEN, Followup, Origin, Stage, evolve
 from shared.decision import Decision, Moment
 from shared.events.base import Event
 from shared.events.followup import (
@@ -31,11 +31,14 @@ def on_state(work: Callable[[Followup, Moment], Decision[Followup]]) -> Step:
 rounds = st.integers(1, 4)
 steps = st.one_of(
     st.builds(
-        lambda number, requester: (
-            lambda state, moment: followup.resolved(state, resolution(number, requester=requester), moment, POLICY)
+        lambda number, requester, family: (
+            lambda state, moment: followup.resolved(
+                state, resolution(number, requester=requester), moment, POLICY, Origin(f"{family}-0001", family)
+            )
         ),
         rounds,
         st.sampled_from(["sealed", "sealed", "sealed", None]),
+        st.sampled_from(["website", "wechat"]),
     ),
     st.builds(lambda n: on_state(lambda s, m: followup.sent(s, m, POLICY, nth=n, message_id=MESSAGE)), rounds),
     st.builds(
@@ -54,6 +57,20 @@ steps = st.one_of(
         st.one_of(st.none(), rounds),
         st.sampled_from(list(Satisfaction)),
     ),
+    st.builds(
+        lambda n, again: on_state(lambda s, m: followup.unclear(s, m, POLICY, nth=n, asked_again=again, at=m.now)),
+        rounds,
+        st.booleans(),
+    ),
+    st.builds(lambda n: on_state(lambda s, m: followup.opted_out(s, m, POLICY, nth=n, at=m.now)), rounds),
+    st.just(
+        on_state(
+            lambda s, m: followup.recorded(
+                s, m, POLICY, level=Satisfaction.DISSATISFIED, comment=None, medium="phone", by="op-1"
+            )
+        )
+    ),
+    st.just(on_state(lambda s, m: followup.given_up(s, m, by="op-1"))),
     st.just(on_state(lambda s, m: followup.understood(s, m, by="officer-1", visit=False, note=None))),
     st.just(on_state(lambda s, m: followup.wake(s, m, POLICY))),
 )
@@ -96,7 +113,10 @@ def test_any_story_keeps_its_order(story: list[tuple[Step, timedelta]]) -> None:
             assert decision.state is not None
             # What the case told comes from outside; all else is the fold of the events and nothing besides.
             told = state.model_copy(
-                update={name: getattr(decision.state, name) for name in ("unit", "number", "requester", "resolution")}
+                update={
+                    name: getattr(decision.state, name)
+                    for name in ("unit", "number", "requester", "resolution", "channel", "family")
+                }
             )
             for event in decision.events:
                 told = evolve(told, event)
@@ -107,12 +127,26 @@ def test_any_story_keeps_its_order(story: list[tuple[Step, timedelta]]) -> None:
         events.extend(decision.events)
         check(events)
         if state is not None:
-            # An open round can't be forgotten: time alone ends it.
-            assert (state.wake_at is not None) == (state.stage in OPEN)
-            assert (state.settlement is not None) == (state.stage is Stage.SETTLED)
+            # An open round can't be forgotten: time alone ends it, unless only its channel leads to the citizen.
+            waits = state.stage is Stage.PHONE_DESK and state.desk_reason == NO_PHONE
+            if state.stage in OPEN:
+                assert (state.wake_at is None) == waits
+            # A settled case may wait for what was meant, or be on the desk because of that: it stays settled.
+            assert (state.settlement is not None) == (state.settled_at is not None)
+            if state.settlement is not None:
+                assert state.stage in (Stage.SETTLED, Stage.PHONE_DESK)
+                assert state.stage is Stage.SETTLED or not state.is_answered
+            else:
+                assert state.stage is not Stage.SETTLED
+            assert (state.desk_reason is not None) == (state.stage is Stage.PHONE_DESK)
+            # Waking at the time that was set leads somewhere: nothing is looked at for ever.
+            if state.wake_at is not None:
+                woken = followup.wake(state, Moment(at().case_id, state.wake_at), POLICY).state
+                assert woken is not None
+                assert woken.wake_at is None or woken.wake_at > state.wake_at
 
 
-@given(st.integers(1, 3), st.sampled_from([None, *Satisfaction]))
+@given(st.integers(1, 4), st.sampled_from([None, *Satisfaction]))
 def test_time_alone_always_ends_a_follow_up(deliveries: int, late: Satisfaction | None) -> None:
     state = followup.resolved(None, resolution(), at(), POLICY).state
     assert state is not None
@@ -120,6 +154,8 @@ def test_time_alone_always_ends_a_follow_up(deliveries: int, late: Satisfaction 
         state = followup.sent(state, at(), POLICY, nth=1, message_id=MESSAGE).state or state
     if deliveries > 2:
         state = followup.undeliverable(state, at(), POLICY, nth=1, reason="expired").state or state
+    if deliveries > 3:
+        state = followup.unclear(state, at(), POLICY, nth=1, asked_again=False, at=START).state or state
     for _ in range(3):
         if state.wake_at is not None:
             state = followup.wake(state, Moment(at().case_id, state.wake_at), POLICY).state or state

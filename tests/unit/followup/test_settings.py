@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
-from services.followup.domain.followup import Policy
+from services.followup.domain.state import Policy
 from services.followup.settings import FollowupSettings
 
 
