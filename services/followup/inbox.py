@@ -16,6 +16,7 @@ from services.followup import store
 from services.followup.bulk import Bulk
 from services.followup.contacts import Contacts
 from services.followup.domain import followup
+from services.followup.domain.codes import reason_of
 from services.followup.domain.matching import Asked, Correspondence, Got, match
 from services.followup.domain.messages import MessageKind
 from services.followup.domain.replies import Reply, parse
@@ -90,7 +91,9 @@ class Inbox:
                         at=receipt.at,
                     )
                 else:
-                    decide = partial(followup.undeliverable, policy=self._policy, nth=survey.round, reason=receipt.code)
+                    decide = partial(
+                        followup.undeliverable, policy=self._policy, nth=survey.round, reason=reason_of(receipt.code)
+                    )
                 bulk.decide(survey.case_id, decide)
             rows = await bulk.save()
             marks = [_mark_of(receipt, bulk.now) for receipt in new]

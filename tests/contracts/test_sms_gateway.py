@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -186,6 +187,146 @@ async def test_a_failed_receipt(house: House, gateway: HttpGateway, callbacks: h
     assert (await house.state(case)).stage is Stage.PHONE_DESK
 
 
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("MK:0001", "mk-0001"),
+        ("2:10", "2-10"),
+        ("UNDELIV", "undeliv"),
+        ("REJECTD", "rejectd"),
+        ("absent", "absent"),
+        ("undeliverable subscriber", "undeliverable-subscriber"),
+        ("ＩＢ：０００８", "ib-0008"),
+        ("空号", "unknown"),
+        ("用户关机", "unknown"),
+        ("-5", "5"),
+        ("::", "unknown"),
+        # A number is nobody's business, wherever it stands.
+        ("13900001234", "unknown"),
+        ("no route to +86 139-0000-1234", "unknown"),
+        (101, "101"),
+        (None, "unknown"),
+        ("x" * 64, "x" * 64),
+    ],
+)
+async def test_any_code_of_a_carrier_is_taken(
+    house: House, gateway: HttpGateway, callbacks: httpx.AsyncClient, code: object, reason: str
+) -> None:
+    case, message_id = await sent(house, gateway)
+    receipts = {"receipts": [{"message_id": message_id, "status": "failed", "code": code, "at": now()}]}
+    answer = await post(callbacks, RECEIPTS, receipts, ring=house.settings.callback_ring)
+    assert answer.json()["recorded"] == 1, answer.text
+    assert (await house.state(case)).desk_reason == reason
+    kept = [row[1] for row in await house.rows(store.messages, "kind", "code") if row[0] == "survey"]
+    assert "1234" not in str(kept)
+
+
+BAD_RECEIPTS: list[Any] = [
+    {"message_id": "\ud83d", "status": "failed", "at": "2026-11-24T09:00:00Z"},
+    {"message_id": "a\u0000b", "status": "failed", "at": "2026-11-24T09:00:00Z"},
+    {"message_id": 7, "status": "failed", "at": "2026-11-24T09:00:00Z"},
+    {"message_id": "m", "status": "DELIVRD", "at": "2026-11-24T09:00:00Z"},
+    {"message_id": "m", "status": "failed"},
+    {"message_id": "m", "status": "failed", "at": 1732400000},
+    {"message_id": "m", "status": "failed", "at": "1732400000"},
+    {"message_id": "m", "status": "failed", "at": "2026-11-24"},
+    {"message_id": "m", "status": "failed", "at": "2026-11-24T09:00:00"},
+    {"message_id": "m", "status": "failed", "code": "x" * 65, "at": "2026-11-24T09:00:00Z"},
+    {"message_id": "m", "status": "failed", "code": "a\nb", "at": "2026-11-24T09:00:00Z"},
+    {"message_id": "m", "status": "failed", "code": "\ud83d", "at": "2026-11-24T09:00:00Z"},
+    {"message_id": "m", "status": "failed", "code": ["x"], "at": "2026-11-24T09:00:00Z"},
+    None,
+    [],
+    "receipt",
+    17,
+]
+BAD_REPLIES: list[Any] = [
+    {"reply_id": "r", "from": NUMBER, "text": "1 \ud83d", "at": "2026-11-24T09:00:00Z"},
+    {"reply_id": "a\u0000b", "from": NUMBER, "text": "1", "at": "2026-11-24T09:00:00Z"},
+    {"reply_id": "r", "from": "\ud83d", "text": "1", "at": "2026-11-24T09:00:00Z"},
+    {"reply_id": "r", "from": NUMBER, "at": "2026-11-24T09:00:00Z"},
+    {"from": NUMBER, "text": "1", "at": "2026-11-24T09:00:00Z"},
+    {"reply_id": "r", "from": NUMBER, "text": 1, "at": "2026-11-24T09:00:00Z"},
+    {"reply_id": "r", "from": NUMBER, "text": "1", "at": True},
+    {"reply_id": "r", "from": NUMBER, "text": "1" * 4_001, "at": "2026-11-24T09:00:00Z"},
+    None,
+]
+
+
+@pytest.mark.parametrize("bad", BAD_RECEIPTS)
+async def test_one_bad_receipt_is_answered_for_itself(
+    house: House, gateway: HttpGateway, callbacks: httpx.AsyncClient, bad: Any
+) -> None:
+    first, second = await sent(house, gateway), await sent(house, gateway)
+    good = [{"message_id": message_id, "status": "delivered", "at": now()} for _, message_id in (first, second)]
+    raw = json.dumps({"receipts": [good[0], bad, good[1]]}).encode()
+    answer = await post(callbacks, RECEIPTS, raw, ring=house.settings.callback_ring)
+    assert (answer.status_code, answer.json()["recorded"]) == (200, 2), answer.text
+    (refused,) = answer.json()["refused"]
+    assert refused["index"] == 1
+    assert all(error["field"].startswith("receipts.1") and error["message"] for error in refused["errors"])
+    for case, _ in (first, second):
+        assert (await house.state(case)).stage is Stage.DELIVERED
+
+
+@pytest.mark.parametrize("bad", BAD_REPLIES)
+async def test_one_bad_reply_is_answered_for_itself(
+    house: House, gateway: HttpGateway, callbacks: httpx.AsyncClient, bad: Any
+) -> None:
+    first, _ = await sent(house, gateway)
+    second, _ = await sent(house, gateway)
+    good = [{"reply_id": f"good-{n}", "from": NUMBER, "text": "1", "at": now(), "operator": "x"} for n in range(2)]
+    raw = json.dumps({"replies": [good[0], bad, good[1]], "batch": 7}).encode()
+    answer = await post(callbacks, REPLIES, raw, ring=house.settings.callback_ring)
+    assert (answer.status_code, answer.json()["recorded"]) == (200, 2), answer.text
+    assert [one["index"] for one in answer.json()["refused"]] == [1]
+    assert NUMBER not in answer.text
+    for case in (first, second):
+        assert (await house.state(case)).stage is Stage.SETTLED
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"receipts": [' + b"[" * 100_000 + b"]" * 100_000 + b"]}",
+        b'{"receipts": [' + b"9" * 10_000 + b"]}",
+        b'{"receipts": [NaN]}',
+        b'{"receipts": [{"message_id": "\xff"}]}',
+        '{"receipts": []}'.encode("utf-16"),
+    ],
+)
+async def test_what_is_no_json_is_told_so(house: House, callbacks: httpx.AsyncClient, raw: bytes) -> None:
+    answer = await post(callbacks, RECEIPTS, raw, ring=house.settings.callback_ring)
+    assert answer.status_code == 422, answer.text
+
+
+async def test_a_byte_order_mark_does_no_harm(house: House, gateway: HttpGateway, callbacks: httpx.AsyncClient) -> None:
+    _, message_id = await sent(house, gateway)
+    raw = orjson.dumps({"receipts": [{"message_id": message_id, "status": "delivered", "at": now()}]})
+    answer = await post(callbacks, RECEIPTS, b"\xef\xbb\xbf" + raw, ring=house.settings.callback_ring)
+    assert (answer.status_code, answer.json()["recorded"]) == (200, 1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "accepted"),
+    [
+        ('{"accepted": [{"message_id": "%(good)s", "carrier_id": "c-1"}, {"message_id": 3}], "refused": 4}', True),
+        ('{"accepted": [{"message_id": "%(good)s", "carrier_id": 17}], "extra": {}}', True),
+        ('{"accepted": [{"message_id": "%(good)s", "carrier_id": "a\\u0000\\ud83d"}]}', True),
+        ('{"accepted": [{"message_id": "%(good)s"}]}', True),
+        ('{"refused": [{"message_id": "%(good)s", "code": 404}, null]}', False),
+    ],
+)
+async def test_one_bad_item_of_the_gateway_s_answer_spoils_itself_alone(
+    house: House, carrier: Carrier, gateway: HttpGateway, answer: str, accepted: bool
+) -> None:
+    case = await house.resolve(PHONE)
+    rows = await house.rows(store.messages, "message_id")
+    carrier.answering = (answer % {"good": rows[0][0]}).encode()
+    await house.dispatcher(gateway).run_due()
+    assert (await house.state(case)).stage is (Stage.SENT if accepted else Stage.PHONE_DESK)
+
+
 async def test_what_is_not_ours_is_counted_and_harmless(house: House, callbacks: httpx.AsyncClient) -> None:
     receipts = {
         "receipts": [
@@ -194,7 +335,7 @@ async def test_what_is_not_ours_is_counted_and_harmless(house: House, callbacks:
         ]
     }
     answer = await post(callbacks, RECEIPTS, receipts, ring=house.settings.callback_ring)
-    assert answer.json() == {"recorded": 0, "repeated": 0, "unknown": 2}
+    assert answer.json() == {"recorded": 0, "repeated": 0, "unknown": 2, "refused": []}
 
 
 @pytest.mark.parametrize("path", [RECEIPTS, REPLIES])
@@ -208,7 +349,36 @@ async def test_a_forged_signature_is_refused(house: House, callbacks: httpx.Asyn
     assert (await callbacks.post(path, content=body)).status_code == 401
 
 
-@pytest.mark.parametrize("shift", [-301, 310])
+async def test_the_same_bytes_again_after_days_or_at_once_count_once(
+    house: House, gateway: HttpGateway, callbacks: httpx.AsyncClient
+) -> None:
+    case, message_id = await sent(house, gateway)
+    ring, began = house.settings.callback_ring, time.time() - 15 * 60
+    receipts = orjson.dumps({"receipts": [{"message_id": message_id, "status": "delivered", "at": now()}]})
+    replies = orjson.dumps({"replies": [{"reply_id": "r-1", "from": NUMBER, "text": "4", "at": now()}]})
+    for path, raw in ((RECEIPTS, receipts), (REPLIES, replies)):
+        answers = await asyncio.gather(*(post(callbacks, path, raw, ring=ring, at=began) for _ in range(4)))
+        assert {answer.status_code for answer in answers} == {200}
+        assert sum(answer.json()["recorded"] for answer in answers) == 1
+        # A retry queue sends what was signed days ago.
+        old = await post(callbacks, path, raw, ring=ring, at=time.time() - 71 * 3600)
+        assert (old.status_code, old.json()["repeated"]) == (200, 1)
+    assert (await house.told(case)).count("survey.answered") == 1
+
+
+async def test_an_opt_out_of_days_ago_is_taken(
+    house: House, carrier: Carrier, gateway: HttpGateway, callbacks: httpx.AsyncClient
+) -> None:
+    case, _ = await sent(house, gateway)
+    house.now += timedelta(hours=71)
+    written = (house.now - timedelta(hours=70)).isoformat()
+    replies = {"replies": [{"reply_id": "r-1", "from": NUMBER, "text": "TD", "at": written}]}
+    answer = await post(callbacks, REPLIES, replies, ring=house.settings.callback_ring, at=time.time() - 70 * 3600)
+    assert answer.json()["recorded"] == 1
+    assert (await house.state(case)).opted_out
+
+
+@pytest.mark.parametrize("shift", [-72 * 3600 - 2, 310])
 async def test_a_stale_signature_is_refused(
     house: House, gateway: HttpGateway, callbacks: httpx.AsyncClient, shift: int
 ) -> None:

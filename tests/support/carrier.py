@@ -39,6 +39,8 @@ class Carrier:
     troubles: deque[int | str] = field(default_factory=deque)
     """A status to answer with, `slow` to answer late after taking all, `dribble` to send an answer that never ends,
     `garbage` to answer no JSON."""
+    answering: bytes | None = None
+    """What is answered in place of the truth."""
     taken: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once messages were taken."""
     released: asyncio.Event = field(default_factory=asyncio.Event)
@@ -65,6 +67,8 @@ class Carrier:
             self.sent.setdefault(message_id, (number, one["text"]))
             answer["accepted"].append({"message_id": message_id, "carrier_id": f"c-{message_id}"})
         self.taken.set()
+        if self.answering is not None:
+            return Response(self.answering, 202, media_type="application/json")
         if trouble == "foreign":
             answer["accepted"].append({"message_id": str(uuid4()), "carrier_id": "c-foreign"})
             answer["refused"].append({"message_id": str(uuid4()), "code": "absent"})

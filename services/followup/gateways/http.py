@@ -8,34 +8,21 @@ accepted again and sent once.
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any
 from uuid import UUID
 
 import httpx
 import orjson
-from pydantic import BaseModel, Field, ValidationError
 
+from services.followup.domain.codes import reason_of
 from services.followup.gateways.gateway import Accepted, GatewayUnavailableError, Handed, Outgoing, Refused
 
-_CODE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
+_MAX_CARRIER_ID = 200
 _OVERLOADED = frozenset({408, 425, 429})
 _REJECTED = frozenset({400, 413, 422})
-
-
-class _Accepted(BaseModel):
-    message_id: UUID
-    carrier_id: str = Field(max_length=200)
-
-
-class _Refused(BaseModel):
-    message_id: UUID
-    code: str
-
-
-class _Answer(BaseModel):
-    accepted: list[_Accepted] = []
-    refused: list[_Refused] = []
 
 
 class HttpGateway:
@@ -102,17 +89,37 @@ class HttpGateway:
 
 
 def _handed(response: httpx.Response, asked: set[UUID]) -> Handed:
+    """What the answer says of the messages that were given, item by item: what can't be read was not said."""
     try:
-        answer = _Answer.model_validate_json(response.content)
-    except ValidationError:
+        # Not by pydantic: half a character in one item would spoil the whole.
+        answer = json.loads(response.content)
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
         raise GatewayUnavailableError("The SMS gateway's answer is not of the agreed form.") from None
-    # What it says of messages that it was not given is none of this call's business.
     return Handed(
-        tuple(Accepted(one.message_id, one.carrier_id) for one in answer.accepted if one.message_id in asked),
-        tuple(Refused(one.message_id, _code(one.code)) for one in answer.refused if one.message_id in asked),
+        tuple(Accepted(one, _carrier_id(item.get("carrier_id"))) for one, item in _about(answer, "accepted", asked)),
+        tuple(Refused(one, _code(item.get("code"))) for one, item in _about(answer, "refused", asked)),
     )
 
 
-def _code(code: str) -> str:
-    """The carrier's code where it has the form of one: free text may quote the number."""
-    return code if _CODE.fullmatch(code) else "unknown"
+def _about(answer: dict[str, Any], member: str, asked: set[UUID]) -> Iterator[tuple[UUID, dict[str, Any]]]:
+    items = answer.get(member)
+    for item in items if isinstance(items, list) else ():
+        if isinstance(item, dict) and isinstance(item.get("message_id"), str):
+            with suppress(ValueError):
+                message_id = UUID(item["message_id"])
+                # What it says of messages that it was not given is none of this call's business.
+                if message_id in asked:
+                    yield message_id, item
+
+
+def _carrier_id(given: object) -> str:
+    """The carrier's own id, as far as it can be kept; for people who ask the carrier, nothing depends on it."""
+    text = str(given) if isinstance(given, str | int) else ""
+    return "".join(one for one in text if one.isprintable())[:_MAX_CARRIER_ID]
+
+
+def _code(given: object) -> str:
+    """The carrier's code in our spelling: free text may quote the number."""
+    return reason_of(str(given) if isinstance(given, str | int) else None)

@@ -8,7 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from services.followup.domain.state import Policy
+from services.followup.inbox import LATE
 from services.followup.settings import FollowupSettings
+from shared.web.callbacks import BACK_SECONDS
 
 
 def settings(**given: object) -> FollowupSettings:
@@ -33,6 +35,12 @@ def test_times_may_be_fractions_and_no_reminder_is_a_choice(monkeypatch: pytest.
 def test_what_can_not_be_meant_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         settings(**wrong)
+
+
+def test_ids_are_remembered_longer_than_what_was_signed_with_them_is_good() -> None:
+    shortest = settings(survey_keep_days=60)
+    assert timedelta(days=shortest.survey_keep_days) > 2 * timedelta(seconds=BACK_SECONDS)
+    assert timedelta(seconds=BACK_SECONDS) < LATE
 
 
 def test_the_token_is_not_printed() -> None:
