@@ -1,31 +1,35 @@
-"""Follow-up's HTTP interface for staff: they read follow-ups, record understanding, and answers given by phone."""
+"""Follow-up's HTTP interface for staff: they read follow-ups, and record understanding and what citizens told them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import asdict
 from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
 
-from services.followup import store
+from services.followup import readings, store
 from services.followup.contacts import Contacts, UnreadableContactError
 from services.followup.domain import followup
 from services.followup.domain.replies import MAX_COMMENT
 from services.followup.domain.state import Followup, Policy, Stage
-from services.followup.views import ContactView, FollowupDetail, FollowupView, RemarkView, view
+from services.followup.readings import Reading
+from services.followup.views import ContactView, FollowupDetail, FollowupView, ReadingView, RemarkView, view
 from shared.bus.commands import Commands
+from shared.decision import Decision, Moment
 from shared.events.words import OfficerId, Satisfaction
+from shared.folding import is_visible
 from shared.privacy.sealing import UnsealError
 from shared.web.auth import Role, Staff, require
-from shared.web.case_commands import OWN_UNIT, CaseCommands, CaseIdPath, IfMatch, no_officer_id
+from shared.web.case_commands import OWN_UNIT, CaseCommands, CaseIdPath, IfMatch, no_officer_id, version_read
 from shared.web.idempotency import IdempotencyKey
 from shared.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor, page_of
-from shared.web.problems import Problem
+from shared.web.problems import Problem, refused
 
 log = structlog.get_logger(__name__)
 
@@ -34,10 +38,29 @@ _T = TypeVar("_T")
 reads = require(*OWN_UNIT, Role.OPERATOR, Role.SUPERVISOR, Role.ANALYST, Role.ADMIN)
 explains = require(*OWN_UNIT, Role.OPERATOR)
 calls = require(Role.OPERATOR)
+audits = require(Role.ADMIN)
+
+MAX_PURPOSE = 200
+MAX_PERSON = 200
+
+
+def _visible(text: str) -> str:
+    if not is_visible(text):
+        raise PydanticCustomError("string_invisible", "Write something that can be seen")
+    return text
+
 
 # PostgreSQL has no zero byte in a text.
+_NO_ZERO = r"^[^\x00]*$"
 _Words = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_COMMENT, pattern=r"^[^\x00]*$")
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_COMMENT, pattern=_NO_ZERO),
+    AfterValidator(_visible),
+]
+_Purpose = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_PURPOSE, pattern=_NO_ZERO),
+    AfterValidator(_visible),
 ]
 _officer_id: TypeAdapter[str] = TypeAdapter(OfficerId)
 
@@ -51,14 +74,22 @@ class UnderstoodBody(BaseModel):
     note: _Words
 
 
+class PurposeBody(BaseModel):
+    """What somebody looks at a citizen's contact for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    purpose: _Purpose
+
+
 class AnswerBody(BaseModel):
-    """What the citizen said on the phone."""
+    """What the citizen said, and by which way: on the phone, or where a person wrote to them through their channel."""
 
     model_config = ConfigDict(extra="forbid")
 
     level: Satisfaction
     comment: _Words | None = None
-    medium: Literal["phone"] = "phone"
+    medium: Literal["phone", "wechat", "weibo"] = "phone"
 
 
 class FollowupApi:
@@ -100,7 +131,7 @@ class FollowupApi:
         return page_of(views, limit, lambda shown: (shown.case_id,))
 
     async def get(self, case_id: CaseIdPath, staff: Annotated[Staff, Depends(reads)]) -> Response:
-        """One follow-up with the citizen's remarks, its version as `ETag`; for the phone desk, with whom to call."""
+        """One follow-up with the citizen's remarks, its version as `ETag`."""
         async with self._commands.engine.connect() as connection:
             stored = await self._commands.aggregates.table.read(connection, case_id)
             remarks = await store.remarks(connection, case_id)
@@ -117,17 +148,67 @@ class FollowupApi:
                 )
                 for one in remarks
             ],
-            contact=self._contact(staff, case_id, stored.state),
         )
         return self._cases.answer(shown)
 
-    def _contact(self, staff: Staff, case_id: UUID, state: Followup) -> ContactView | None:
-        if staff.role is not Role.OPERATOR or state.stage is not Stage.PHONE_DESK or state.requester is None:
-            return None
-        contact = self._opened(self._contacts.open, state.requester, case_id)
-        # Who saw a citizen's number, and when, must be known afterwards.
-        log.info("contact_shown", case_id=str(case_id), to=staff.subject)
-        return ContactView(name=contact.name, phone=contact.phone)
+    async def contact_shown(
+        self, case_id: CaseIdPath, staff: Annotated[Staff, Depends(calls)], body: PurposeBody
+    ) -> Response:
+        """Show whom to call about a case of the phone desk's list. Who looked, when, and what for is kept for good."""
+        async with self._commands.engine.begin() as connection:
+            stored = (await self._commands.aggregates.table.load(connection, [case_id])).get(case_id)
+            if stored is None or stored.state is None:
+                raise _unknown(case_id)
+            _not_of_own_unit(staff, stored.state)
+            if (refusal := followup.not_on_desk(stored.state)) is not None:
+                raise refused(refusal)
+            if stored.state.requester is None:
+                raise Problem(
+                    409,
+                    "no-contact",
+                    "Nobody left a contact",
+                    f"Nothing is known of the citizen but that they came through {stored.state.channel}: write to them "
+                    "there, or give the case up.",
+                )
+            contact = self._opened(self._contacts.open, stored.state.requester, case_id)
+            reading = Reading(
+                case_id,
+                staff.subject,
+                staff.role.value,
+                staff.unit,
+                body.purpose,
+                self._commands.aggregates.clock(),
+            )
+            await readings.note(connection, reading)
+        shown = ContactView(
+            name=contact.name,
+            phone=contact.phone,
+            extension=contact.extension,
+            unread_contact=contact.unread_contact,
+        )
+        return Response(shown.model_dump_json(), 200, {"Cache-Control": "no-store"}, "application/json")
+
+    async def contact_readings(
+        self,
+        _staff: Annotated[Staff, Depends(audits)],
+        case: Annotated[UUID | None, Query(description="the case whose citizen's contact was looked at")] = None,
+        person: Annotated[
+            str | None,
+            Query(min_length=1, max_length=MAX_PERSON, pattern=_NO_ZERO, description="who looked, as in their token"),
+        ] = None,
+        cursor: Cursor = None,
+        limit: Limit = DEFAULT_LIMIT,
+    ) -> Page[ReadingView]:
+        """Who looked at citizens' contacts, the last look first."""
+        before: int | None = None
+        if cursor is not None:
+            (part,) = decode_cursor(cursor, int)
+            assert isinstance(part, int)
+            before = part
+        async with self._commands.engine.connect() as connection:
+            found = await readings.page(connection, case=case, person=person, before=before, limit=limit + 1)
+        views = [ReadingView(reading_id=reading_id, **asdict(reading)) for reading_id, reading in found]
+        return page_of(views, limit, lambda shown: (shown.reading_id,))
 
     def _opened(self, opening: Callable[[str, UUID], _T], sealed: str, case_id: UUID) -> _T:
         try:
@@ -164,17 +245,46 @@ class FollowupApi:
         if_match: IfMatch = None,
         key: IdempotencyKey = None,
     ) -> Response:
-        """Record an answer that the citizen gave on the phone, to the current round."""
+        """Record what the citizen answered when a person of the phone desk asked. Needs `If-Match`."""
         decide = partial(
-            followup.answered,
+            followup.recorded,
             policy=self._policy,
-            nth=None,
             level=body.level,
             comment=body.comment,
             medium=body.medium,
-            at=datetime.now(UTC),
+            by=_officer(staff),
         )
-        return await self._cases.execute(request, case_id, staff, decide, if_match, key)
+        return await self._at_desk(request, case_id, staff, decide, if_match, key)
+
+    async def unreachable(
+        self,
+        request: Request,
+        case_id: CaseIdPath,
+        staff: Annotated[Staff, Depends(calls)],
+        if_match: IfMatch = None,
+        key: IdempotencyKey = None,
+    ) -> Response:
+        """Give up a case of the phone desk's list: the citizen can't be reached. Needs `If-Match`."""
+        decide = partial(followup.given_up, by=_officer(staff))
+        return await self._at_desk(request, case_id, staff, decide, if_match, key)
+
+    async def _at_desk(
+        self,
+        request: Request,
+        case_id: UUID,
+        staff: Staff,
+        decide: Callable[[Followup, Moment], Decision[Followup]],
+        if_match: str | None,
+        key: str | None,
+    ) -> Response:
+        """Two of the desk may have called about the same case: the second must read what the first recorded."""
+
+        def decided(state: Followup, moment: Moment) -> Decision[Followup]:
+            _not_of_own_unit(staff, state)
+            return decide(state, moment)
+
+        version = version_read(if_match, "follow-up")
+        return await self._cases.execute(request, case_id, staff, decided, version, key)
 
 
 def install(api: FastAPI, staff: FollowupApi) -> None:
@@ -196,7 +306,8 @@ def install(api: FastAPI, staff: FollowupApi) -> None:
     )
     for name, operation, summary in (
         ("understood", staff.understood, "Record understanding"),
-        ("answer", staff.answer, "Record an answer given by phone"),
+        ("answer", staff.answer, "Record an answer given to the phone desk"),
+        ("unreachable", staff.unreachable, "Give up reaching the citizen"),
     ):
         routes.add_api_route(
             f"/{{case_id}}/{name}",
@@ -207,7 +318,33 @@ def install(api: FastAPI, staff: FollowupApi) -> None:
             response_model=FollowupView,
             responses=etag,
         )
+    routes.add_api_route(
+        "/{case_id}/contact-shown",
+        staff.contact_shown,
+        methods=["POST"],
+        summary="Show whom to call",
+        tags=["contacts"],
+        response_model=ContactView,
+    )
     api.include_router(routes)
+    api.add_api_route(
+        "/v1/contact-readings",
+        staff.contact_readings,
+        summary="List who looked at contacts",
+        tags=["contacts"],
+        response_model=Page[ReadingView],
+    )
+
+
+def _not_of_own_unit(staff: Staff, state: Followup) -> None:
+    """Who asks citizens about a unit's work must not be of that unit."""
+    if staff.unit is not None and staff.unit == state.unit:
+        raise Problem(
+            403,
+            "own-unit",
+            "Not allowed",
+            f"The case is {state.unit}'s, which is your own unit. Leave it to somebody of another unit.",
+        )
 
 
 def _officer(staff: Staff) -> str:

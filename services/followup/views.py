@@ -22,6 +22,7 @@ class AnswerView(BaseModel):
     medium: SurveyMedium
     answered_at: datetime
     comment: str | None
+    recorded_by: str | None = Field(description="who took a spoken answer down")
 
 
 class FollowupView(BaseModel):
@@ -33,8 +34,16 @@ class FollowupView(BaseModel):
     number: str
     state: Stage
     unit: str
+    family: str | None = Field(description="the family of the channel through which the case came in")
+    channel: str | None
+    desk_reason: str | None = Field(
+        description="why a person has to ask, while one has to: a code of ours (`no-phone`: nobody left a number, the "
+        "channel is the only way back; `unread-contact`; `extension`; `not-mobile`; `invalid-number`; `not-sent`; "
+        "`unclear-again`; `unclear-only`; `opted-out`) or the carrier's"
+    )
+    opted_out: bool = Field(description="the citizen wants no messages about the case")
     round: int = Field(description="surveys asked so far")
-    due: datetime | None = Field(description="when waiting for an answer or a call ends")
+    due: datetime | None = Field(description="when waiting for an answer or a call ends, if ever by itself")
     answers: list[AnswerView]
     settlement: Settlement | None
     settled_at: datetime | None
@@ -51,6 +60,12 @@ class RemarkView(BaseModel):
     text: str
 
 
+class FollowupDetail(FollowupView):
+    """回访 with what the citizen wrote."""
+
+    remarks: list[RemarkView] = Field(default_factory=list)
+
+
 class ContactView(BaseModel):
     """Whom to call; shown to the phone desk alone, while it has to call."""
 
@@ -58,13 +73,22 @@ class ContactView(BaseModel):
 
     name: str | None
     phone: str | None
+    extension: str | None = Field(description="to be dialled once the number has answered")
+    unread_contact: str | None = Field(description="what the citizen wrote where no number could be read")
 
 
-class FollowupDetail(FollowupView):
-    """回访 with what the citizen wrote and, for the phone desk, whom to call."""
+class ReadingView(BaseModel):
+    """Somebody looked at a citizen's contact."""
 
-    remarks: list[RemarkView] = Field(default_factory=list)
-    contact: ContactView | None = None
+    model_config = ConfigDict(frozen=True)
+
+    reading_id: int
+    case_id: UUID
+    person: str = Field(description="the subject of their token")
+    role: str
+    unit: str | None
+    purpose: str
+    read_at: datetime
 
 
 def view(case_id: UUID, version: int, state: Followup) -> FollowupView:
@@ -74,6 +98,10 @@ def view(case_id: UUID, version: int, state: Followup) -> FollowupView:
         number=state.number,
         state=state.stage,
         unit=state.unit,
+        family=state.family,
+        channel=state.channel,
+        desk_reason=state.desk_reason,
+        opted_out=state.opted_out,
         round=state.round,
         due=state.due,
         answers=[AnswerView(**answer.model_dump()) for answer in state.answers],

@@ -1,4 +1,4 @@
-"""The operators of the phone desk: they call citizens whom no message reaches, and record what they say."""
+"""The operators of the phone desk: they ask citizens whom no message reaches, and record what they say."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ _POLL_SECONDS = 3.0
 _CALL_SECONDS = 180.0
 _NOBODY_ANSWERS = 0.2
 _MEMORY = 100_000
+_NO_PHONE = "no-phone"
+_CHANNELS = ("wechat", "weibo")
+"""Where there is no number, an operator writes by hand through these."""
+_PURPOSE = orjson.dumps({"purpose": "电话回访"})
 
 
 class Operators:
@@ -62,10 +66,20 @@ class Operators:
         self._remember(case_id, counted)
         if rng.random() < _NOBODY_ANSWERS:
             return
+        medium = "phone"
+        if followup["desk_reason"] == _NO_PHONE:
+            if followup["family"] not in _CHANNELS:
+                return
+            medium = followup["family"]
+        elif not await self._looked_up(case_id):
+            return
         level = opinion(rng, rectified=counted > 1)
-        headers = self._badges.headers(PHONE_DESK) | {"Idempotency-Key": f"{case_id}-call-{counted}"}
+        headers = self._badges.headers(PHONE_DESK) | {
+            "Idempotency-Key": f"{case_id}-call-{counted}",
+            "If-Match": f'"{followup["version"]}"',
+        }
         answer = await self._caller.until_answered(
-            "POST", f"{self._url}/{case_id}/answer", headers, orjson.dumps({"level": level, "medium": "phone"})
+            "POST", f"{self._url}/{case_id}/answer", headers, orjson.dumps({"level": level, "medium": medium})
         )
         if answer is None:
             return
@@ -73,6 +87,14 @@ class Operators:
             self._tally.phone_answers[level.value] += 1
         else:
             self._tally.steps_refused[answer.problem] += 1
+
+    async def _looked_up(self, case_id: str) -> bool:
+        """Look at the citizen's number, which the platform keeps note of; whether it was shown."""
+        headers = self._badges.headers(PHONE_DESK)
+        answer = await self._caller.until_answered("POST", f"{self._url}/{case_id}/contact-shown", headers, _PURPOSE)
+        if answer is not None and not answer.ok:
+            self._tally.steps_refused[answer.problem] += 1
+        return answer is not None and answer.ok
 
     def _remember(self, case_id: str, counted: int) -> None:
         self._called[case_id, counted] = None

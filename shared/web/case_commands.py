@@ -163,6 +163,22 @@ def own_unit(staff: Staff) -> str:
     return staff.unit
 
 
+def version_read(if_match: str | None, one: str) -> str:
+    """`If-Match` where it is needed: two people who work on the same must not both do it. Raises `Problem` 428.
+
+    `one` is what the thing is called.
+    """
+    if if_match is None or if_match == "*":
+        raise Problem(
+            428,
+            "version-needed",
+            "Version needed",
+            f"Read the {one}, and send the ETag of what you read as `If-Match`, so that nothing is done about what "
+            "somebody else has changed meanwhile.",
+        )
+    return if_match
+
+
 def no_officer_id() -> Problem:
     """The token's subject can't be written into an event as an officer."""
     return Problem(

@@ -32,9 +32,15 @@ PATHS = (
     ("GET", "/v1/followups/{case_id}"),
     ("POST", "/v1/followups/{case_id}/understood"),
     ("POST", "/v1/followups/{case_id}/answer"),
+    ("POST", "/v1/followups/{case_id}/unreachable"),
+    ("POST", "/v1/followups/{case_id}/contact-shown"),
+    ("GET", "/v1/contact-readings"),
     ("POST", "/v1/callbacks/sms/receipts"),
     ("POST", "/v1/callbacks/sms/replies"),
 )
+
+
+NEED_VERSION = ("/answer", "/unreachable")
 
 
 def explore(url: str, method: str, path: str, case_id: UUID, staff: dict[str, str], ring: KeyRing) -> Counter[int]:
@@ -50,6 +56,8 @@ def explore(url: str, method: str, path: str, case_id: UUID, staff: dict[str, st
         headers = dict(staff)
         if known and "case_id" in case.path_parameters:
             case.path_parameters["case_id"] = str(case_id)
+            if path.endswith(NEED_VERSION):
+                headers["If-Match"] = '"2"'
         if path.startswith("/v1/callbacks"):
             # A signature holds for the very bytes, so they are made here.
             raw = json.dumps(case.as_transport_kwargs().get("json")).encode()
@@ -70,14 +78,12 @@ def explore(url: str, method: str, path: str, case_id: UUID, staff: dict[str, st
 @pytest.mark.parametrize(("method", "path"), PATHS)
 async def test_made_up_requests(house: House, method: str, path: str) -> None:
     case = await house.resolve({"phone": "+8613900001234"})
-    if path.endswith("understood"):
-        await house.commands.execute(case, dissatisfied)
+    await house.commands.execute(case, dissatisfied if path.endswith("understood") else house.failing)
+    staff = house.staff(Role.ADMIN if path.endswith("readings") else Role.OPERATOR)
     server = HttpServer(house.http(), port=0, name="followup")
     await server.start()
     try:
-        statuses = await asyncio.to_thread(
-            explore, server.url, method, path, case, house.staff(Role.OPERATOR), house.settings.callback_ring
-        )
+        statuses = await asyncio.to_thread(explore, server.url, method, path, case, staff, house.settings.callback_ring)
     finally:
         await server.stop()
     # What was made up was not all refused at the door.

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from uuid import uuid4
 
 import orjson
-from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi import Depends, FastAPI, Header, Query, Request, Response
 
 from services.simulator.settings import SimulatorSettings
 from shared.settings import new_keys
@@ -52,6 +52,9 @@ class Platform:
         self.refusals: Counter[str] = Counter()
         """Steps to be refused, by name."""
         self.phone_desk: dict[str, int] = {}
+        self.without_number: dict[str, str] = {}
+        """Families of the channels of cases on the desk whose citizens left no number."""
+        self.shown: list[str] = []
         self.phone_answers: dict[str, dict[str, Any]] = {}
         self.callback_troubles: deque[int] = deque()
         self.receipts: list[dict[str, Any]] = []
@@ -137,12 +140,27 @@ class Platform:
         ) -> dict[str, Any]:
             assert state == "phone-desk"
             self.lists[state] += 1
-            return {"items": [{"case_id": one, "round": n} for one, n in self.phone_desk.items()], "next": None}
+            return {"items": [self._on_desk(one, n) for one, n in self.phone_desk.items()], "next": None}
+
+        @api.post("/v1/followups/{case_id}/contact-shown")
+        async def contact_shown(
+            case_id: str, body: dict[str, str], _staff: Annotated[Staff, Depends(require(Role.OPERATOR))]
+        ) -> dict[str, Any]:
+            assert body["purpose"]
+            if case_id in self.without_number:
+                raise Problem(409, "no-contact", "Refused", "Write through the channel.")
+            self.shown.append(case_id)
+            return {"name": None, "phone": "+8613490000001", "extension": None, "unread_contact": None}
 
         @api.post("/v1/followups/{case_id}/answer")
         async def answer(
-            case_id: str, body: dict[str, Any], _staff: Annotated[Staff, Depends(require(Role.OPERATOR))]
+            case_id: str,
+            body: dict[str, Any],
+            _staff: Annotated[Staff, Depends(require(Role.OPERATOR))],
+            if_match: Annotated[str | None, Header()] = None,
         ) -> dict[str, Any]:
+            if if_match != '"4"':
+                raise Problem(428, "version-needed", "Version needed", "Send it.")
             if self.refusals["answer"]:
                 self.refusals["answer"] -= 1
                 raise Problem(409, "already-answered", "Refused", "Leave it.")
@@ -165,6 +183,16 @@ class Platform:
             items = orjson.loads(body)[kind]
             (self.receipts if kind == "receipts" else self.replies).extend(items)
             return {}
+
+    def _on_desk(self, case_id: str, counted: int) -> dict[str, Any]:
+        family = self.without_number.get(case_id)
+        return {
+            "case_id": case_id,
+            "round": counted,
+            "version": 4,
+            "family": family,
+            "desk_reason": "no-phone" if family is not None else "absent",
+        }
 
 
 @asynccontextmanager

@@ -216,6 +216,21 @@ async def test_operators_call_whom_no_message_reaches_once() -> None:
     assert simulated.tally.steps_refused == {"already-answered": 3}
     # Those refused are still on the list, and were left alone; the others there didn't pick up.
     assert 3 < len(platform.phone_desk) < 30
+    assert len(platform.shown) == len(answered) + 3, "nobody is called whose number was not looked at"
+
+
+async def test_operators_write_by_hand_where_there_is_no_number() -> None:
+    by = settings()
+    platform = Platform(by)
+    families = ("wechat", "weibo", "letters-visits")
+    platform.without_number = {str(uuid4()): family for family in families for _ in range(10)}
+    platform.phone_desk = dict.fromkeys(platform.without_number, 1)
+    async with running(platform) as url, playing(options(url, channels=False, carrier=False), by) as simulated:
+        await until(lambda: platform.lists["phone-desk"] == 3)
+    assert platform.shown == []
+    answered = {platform.without_number[case]: body["medium"] for case, body in platform.phone_answers.items()}
+    assert answered == {"wechat": "wechat", "weibo": "weibo"}
+    assert simulated.tally.steps_refused == {}
 
 
 async def test_lists_are_read_to_their_end() -> None:

@@ -24,7 +24,7 @@ from services.followup.domain.state import (
     Stage,
     evolve,
 )
-from shared.decision import Decider, Decision, Moment, refuse, unchanged
+from shared.decision import Decider, Decision, Moment, Refusal, refuse, unchanged
 from shared.events.base import Event
 from shared.events.case import CaseResolved
 from shared.events.followup import (
@@ -177,17 +177,29 @@ def recorded(
     by: OfficerId,
 ) -> Decision[Followup]:
     """A person of the phone desk asked the citizen, and takes the answer down."""
-    refusal = _not_open(state, None) or _not_on_desk(state)
-    if refusal is not None:
+    if (refusal := _not_open(state, None)) is not None:
         return refusal
+    if (hindrance := not_on_desk(state)) is not None:
+        return Decision(state, refusal=hindrance)
     return answered(state, moment, policy, nth=None, level=level, comment=comment, medium=medium, at=moment.now, by=by)
 
 
 def given_up(state: Followup, moment: Moment, *, by: OfficerId) -> Decision[Followup]:
     """A person of the phone desk says that the citizen can't be reached."""
-    if (refusal := _not_on_desk(state)) is not None:
-        return refusal
+    if (hindrance := not_on_desk(state)) is not None:
+        return Decision(state, refusal=hindrance)
     return _decided(state, _end_of_desk(state, moment, by))
+
+
+def not_on_desk(state: Followup) -> Refusal | None:
+    """Why nobody of the phone desk has anything to do with the case, if so."""
+    if state.stage is Stage.PHONE_DESK:
+        return None
+    return Refusal(
+        "not-on-desk",
+        f"Case {state.number} is not on the phone desk's list (it is {state.stage.value}), so nobody has to be called "
+        "about it. Take another case of the list.",
+    )
 
 
 def unclear(
@@ -279,17 +291,6 @@ def _not_open(state: Followup, nth: int | None) -> Decision[Followup] | None:
             "unit has resolved the case again.",
         )
     return None
-
-
-def _not_on_desk(state: Followup) -> Decision[Followup] | None:
-    if state.stage is Stage.PHONE_DESK:
-        return None
-    return refuse(
-        state,
-        "not-on-desk",
-        f"Case {state.number} is not on the phone desk's list (it is {state.stage.value}), so nobody has to be called "
-        "about it. Take another case of the list.",
-    )
 
 
 def _sent(state: Followup, moment: Moment, policy: Policy, message_id: str) -> SurveySent:
