@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from services.analytics.domain.facts import Fact, fold
 from services.analytics.domain.rollup import METRICS, SETTLEMENTS, numbers_of, open_cell_of
 from services.followup.domain import followup
-from services.followup.domain.followup import Followup, Policy
+from services.followup.domain.state import Followup, Policy
 from services.routing.domain import decisions
 from services.routing.domain.case import Case, CaseState
 from services.routing.domain.decisions import Accept, Contact, Resolve
