@@ -132,20 +132,25 @@ async def _problem(_request: Request, error: Exception) -> Response:
 
 async def _validation(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    return invalid_request(field_errors(error.errors())).response()
+
+
+def invalid_request(errors: Sequence[Mapping[str, str]]) -> Problem:
+    """The problem of a request that can't be read; `errors` as `field_errors` makes them."""
     return Problem(
         422,
         "invalid-request",
         "Invalid request",
         "Correct the fields named in `errors` and send the request again.",
-        errors=field_errors(error.errors()),
-    ).response()
+        errors=list(errors),
+    )
 
 
 def field_errors(errors: Sequence[Any]) -> list[dict[str, str]]:
     """Pydantic's errors as (field, code, message). The values sent are never echoed: they may be personal data."""
     return [
         {
-            "field": ".".join(str(part)[:_MAX_LOCATION] for part in one["loc"]),
+            "field": ".".join(_named(part) for part in one["loc"]),
             "code": one["type"],
             "message": _message(one),
         }
@@ -153,8 +158,15 @@ def field_errors(errors: Sequence[Any]) -> list[dict[str, str]]:
     ]
 
 
+def _named(part: object) -> str:
+    # A caller's own name may hold half a character, which no answer can.
+    return str(part)[:_MAX_LOCATION].encode("utf-8", "replace").decode()
+
+
 def _message(error: Mapping[str, Any]) -> str:
     if error["type"] == "json_invalid":
+        if "hex escape" in str(error.get("ctx", {}).get("error", "")):
+            return "An escape in a text is cut short or half a character (a lone surrogate). Send whole characters."
         return "This is not JSON."
     if error["type"].startswith("union_tag"):
         # Its text quotes the tag that was sent.
