@@ -15,12 +15,16 @@ import orjson
 
 from services.intake.channels.registry import Channel, ChannelRegistry
 from services.intake.domain.case_id import CaseIds
+from services.intake.domain.datum import to_wgs84
 from services.intake.domain.fingerprint import fingerprint, is_same
-from services.intake.domain.form import Requester, RequestForm
+from services.intake.domain.form import Point, Requester, RequestForm
 from services.intake.domain.number import case_number
+from services.intake.domain.remarks import Remark, remarks_on
 from services.intake.domain.urgency import is_urgent
 from services.intake.store import RequestStore, Stored, Submission
 from shared.events.request import Location, RequestReceived
+from shared.folding import fold_words
+from shared.privacy.contact import PhoneReading
 from shared.privacy.keys import KeyRing
 from shared.privacy.pseudonym import pseudonym
 from shared.privacy.sealing import seal
@@ -35,13 +39,14 @@ CLOCK_TOLERANCE = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A request that is durable. `repeated`: it was so already, by an earlier call."""
+    """A request that is durable. `repeated`: it was so already, by an earlier call. `remarks`: what to tell of it."""
 
     case_id: UUID
     number: str
     received_at: datetime
     urgent: bool
     repeated: bool
+    remarks: tuple[Remark, ...] = ()
 
 
 class Acceptance:
@@ -95,7 +100,7 @@ class Acceptance:
                 "that `case_id` names. Give a new request an id of its own.",
                 case_id=str(stored.case_id),
             )
-        return Accepted(stored.case_id, stored.number, stored.received_at, stored.urgent, repeated)
+        return Accepted(stored.case_id, stored.number, stored.received_at, stored.urgent, repeated, remarks_on(form))
 
     async def close(self) -> None:
         """Return once everything taken in is stored or refused."""
@@ -117,7 +122,7 @@ class Acceptance:
 
     def _submission(self, form: RequestForm, channel: Channel, now: datetime) -> Submission:
         case_id = self._new_id()
-        urgent = is_urgent(form.subject, form.body)
+        urgent = is_urgent(fold_words(form.subject) if form.subject else None, fold_words(form.body))
         return Submission(
             case_id=case_id,
             channel=channel.id,
@@ -134,7 +139,6 @@ class Acceptance:
         self, form: RequestForm, channel: Channel, case_id: UUID, now: datetime, urgent: bool, number: str
     ) -> RequestReceived:
         sealed, person = self._sealed(form.requester, case_id)
-        point = form.location
         return RequestReceived(
             number=number,
             channel=channel.id,
@@ -148,20 +152,35 @@ class Acceptance:
             subject=form.subject,
             body=form.body,
             place=form.place,
-            location=Location(latitude=point.latitude, longitude=point.longitude) if point else None,
+            location=self._location(form.location, channel),
             requester=sealed,
             pseudonym=person,
             urgent=urgent,
         )
 
+    def _location(self, point: Point | None, channel: Channel) -> Location | None:
+        if point is None:
+            return None
+        datum = point.datum or self._registry.datum_of(channel)
+        latitude, longitude = to_wgs84(point.latitude, point.longitude, datum)
+        return Location(latitude=latitude, longitude=longitude)
+
     def _sealed(self, requester: Requester | None, case_id: UUID) -> tuple[str | None, str | None]:
         if requester is None:
             return None, None
-        known = requester.model_dump(exclude_none=True)
+        phone = requester.phone or PhoneReading(None)
+        told = {
+            "name": requester.name,
+            "phone": phone.number,
+            "extension": phone.extension,
+            "unread_contact": phone.unread,
+            "identity": requester.identity,
+        }
+        known = {name: value for name, value in told.items() if value is not None}
         if not known:
             return None, None
         # A phone number is the same on every channel, so it goes first; the prefix keeps an identity apart from it.
-        contact = requester.phone or (f"identity:{requester.identity.upper()}" if requester.identity else None)
+        contact = phone.line or (f"identity:{requester.identity.upper()}" if requester.identity else None)
         return (
             seal(self._sealing, orjson.dumps(known), case_id.bytes),
             pseudonym(self._pseudonyms, contact) if contact else None,

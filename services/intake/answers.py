@@ -12,7 +12,9 @@ from pydantic import BaseModel, Field
 
 from services.intake.acceptance import Accepted
 from services.intake.channels.registry import Channel, ChannelRegistry
-from services.intake.domain.progress import RequestState, Step
+from services.intake.domain.datum import Datum
+from services.intake.domain.progress import RequestState
+from services.intake.domain.remarks import Remark
 from services.intake.domain.urgency import ADVICE
 from services.intake.store import Progress
 from shared.web.problems import Problem
@@ -33,6 +35,10 @@ class AcceptedAnswer(BaseModel):
     urgent: bool = Field(description="The words name a matter for 110")
     advice: str | None = Field(default=None, description="To be shown to the citizen at once; only when urgent")
     repeated: bool = Field(description="The same request had been posted before; this is that one")
+    remarks: list[Remark] = Field(
+        default=[],
+        description="What of the request could not be read; to be shown to the citizen. Only where there is some",
+    )
     links: Links
 
 
@@ -48,6 +54,14 @@ class BatchAnswer(BaseModel):
     results: list[BatchResult]
 
 
+class StepAnswer(BaseModel):
+    """One thing that happened, or that happened again and again, at the last time of it."""
+
+    at: datetime
+    code: str
+    text: str = Field(description="For the citizen, in Chinese")
+
+
 class ProgressAnswer(BaseModel):
     """Where a request stands."""
 
@@ -58,7 +72,7 @@ class ProgressAnswer(BaseModel):
     received_at: datetime
     updated_at: datetime
     unit: str | None = None
-    steps: list[Step]
+    steps: list[StepAnswer]
 
 
 class FamilyAnswer(BaseModel):
@@ -67,6 +81,7 @@ class FamilyAnswer(BaseModel):
     code: str
     name: str
     channels: int
+    datum: Datum = Field(description="What the coordinates of its requests are measured against, unless they say")
 
 
 class ChannelsAnswer(BaseModel):
@@ -89,6 +104,8 @@ def accepted(result: Accepted) -> dict[str, Any]:
     }
     if result.urgent:
         answer["advice"] = ADVICE
+    if result.remarks:
+        answer["remarks"] = [remark.model_dump() for remark in result.remarks]
     return answer
 
 
@@ -112,11 +129,11 @@ def progress(found: Progress) -> ProgressAnswer:
         case_id=found.case_id,
         number=found.number,
         channel=found.channel,
-        state=RequestState(found.state),
+        state=found.state,
         received_at=found.received_at,
         updated_at=found.updated_at,
         unit=found.unit,
-        steps=list(found.steps),
+        steps=[StepAnswer(at=step.at, code=step.code, text=step.text) for step in found.steps],
     )
 
 
@@ -124,6 +141,9 @@ def channels(registry: ChannelRegistry) -> ChannelsAnswer:
     """The whole registry."""
     return ChannelsAnswer(
         total=len(registry),
-        families=[FamilyAnswer(code=one.code, name=one.name, channels=one.channels) for one in registry.families],
+        families=[
+            FamilyAnswer(code=one.code, name=one.name, channels=one.channels, datum=one.datum)
+            for one in registry.families
+        ],
         channels=list(registry.channels.values()),
     )

@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import orjson
 import structlog
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter
 from starlette.routing import Route
 
 from services.intake import answers, metrics
@@ -27,13 +27,21 @@ from shared.store.engine import is_transient
 from shared.store.group_commit import NotWrittenError, QueueFullError
 from shared.web.app import create_api
 from shared.web.auth import ChannelScope, Role, Staff, channel_scope, read_channel_key, require, wrong_channel
+from shared.web.case_commands import OWN_UNIT, other_unit, own_unit, sees_unit
 from shared.web.channels import HEADER
 from shared.web.health import Readiness
-from shared.web.problems import Problem, field_errors
+from shared.web.json_body import JsonReader, read_body
+from shared.web.problems import Problem
 
 log = structlog.get_logger(__name__)
 
-_FORM = TypeAdapter(RequestForm)
+_FORMS = JsonReader(RequestForm)
+_BY_HAND: tuple[tuple[type[BaseModel], Literal["validation", "serialization"]], ...] = (
+    (Batch, "validation"),
+    (answers.AcceptedAnswer, "serialization"),
+    (answers.BatchAnswer, "serialization"),
+)
+"""Models of bodies that the framework doesn't see."""
 _KEYS_KEPT = 4_096
 _READERS = [role for role in Role if role is not Role.AGENCY]
 
@@ -51,7 +59,11 @@ async def _reader(
 ) -> ChannelScope | Staff:
     """Whoever may read progress: the channel that brought the request, or staff."""
     if credentials is not None:
-        return await _staff(request, credentials)
+        staff = await _staff(request, credentials)
+        if staff.role in OWN_UNIT:
+            # Told to whoever asks, whether there is such a request or not.
+            own_unit(staff)
+        return staff
     return await channel_scope(request, key)
 
 
@@ -70,6 +82,11 @@ def create_intake_api(
     # A channel posts with the same key again and again; its MAC is checked once.
     scope_of_key = lru_cache(_KEYS_KEPT)(lambda key: read_channel_key(settings.channel_ring, key))
 
+    async def _scope(request: Request) -> ChannelScope:
+        key = request.headers.get(HEADER)
+        scope = scope_of_key(key) if key else None
+        return scope if scope is not None else await channel_scope(request, key)
+
     # Read and answered by hand: the framework's own way through dependencies, body and response model costs as much
     # again as all of the work. What it would have told of the operation is told here.
     @api.post(
@@ -81,23 +98,11 @@ def create_intake_api(
         description="Answered once the request is durable. Posting it again, with the same `channel` and "
         "`channel_request_id`, gives the same answer with `repeated`; another content under the same id is refused.",
         responses=_documented(202, "AcceptedAnswer", "Durable"),
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/RequestForm"}}},
-            },
-            "security": [{"APIKeyHeader": []}],
-        },
+        openapi_extra=_takes("RequestForm"),
     )
     async def hand_in(request: Request) -> Response:
-        key = request.headers.get(HEADER)
-        scope = scope_of_key(key) if key else None
-        if scope is None:
-            scope = await channel_scope(request, key)
-        try:
-            form = _FORM.validate_json(await request.body())
-        except ValidationError as error:
-            raise _invalid(error) from None
+        scope = await _scope(request)
+        form = _FORMS.one(await read_body(request))
         return answers.accepted_response(await _accept(form, scope))
 
     # Served past the framework's routing, too; the route above it documents.
@@ -108,10 +113,14 @@ def create_intake_api(
         tags=["requests"],
         summary=f"Hand in up to {MAX_BATCH} requests at once",
         description="Each is answered for itself, in their order: 202 as by POST /v1/requests, or a problem.",
-        responses={200: {"model": answers.BatchAnswer}},
+        response_class=Response,
+        responses=_documented(200, "BatchAnswer", "One result for each request"),
+        openapi_extra=_takes("Batch"),
     )
-    async def hand_in_many(batch: Batch, scope: Annotated[ChannelScope, Depends(channel_scope)]) -> Response:
-        results = await asyncio.gather(*(_result(item, scope) for item in batch.requests))
+    async def hand_in_many(request: Request) -> Response:
+        scope = await _scope(request)
+        forms = _FORMS.each(await read_body(request), "requests", MAX_BATCH)
+        results = await asyncio.gather(*(_result(form, scope) for form in forms))
         return Response(
             orjson.dumps({"results": list(map(answers.batch_item, results))}), media_type="application/json"
         )
@@ -120,7 +129,7 @@ def create_intake_api(
     async def read(case_id: UUID, reader: Reader) -> answers.ProgressAnswer:
         async with _database():
             found = await store.by_id(case_id)
-        return _shown(found, reader, registry)
+        return _by_id(found, reader, registry)
 
     @api.get("/v1/requests", tags=["requests"], summary="How far is the request of this number?")
     async def find(
@@ -135,7 +144,7 @@ def create_intake_api(
             raise Problem(422, "invalid-number", "Not a case number", str(error)) from None
         async with _database():
             found = await store.by_number(written)
-        return _shown(found, reader, registry)
+        return _by_number(found, reader, registry)
 
     @api.get("/v1/channels", tags=["channels"], summary="The registry of channels")
     async def list_channels(_: Annotated[Staff, Depends(_staff)]) -> answers.ChannelsAnswer:
@@ -171,9 +180,9 @@ def create_intake_api(
             metrics.ACCEPTED.labels(family, "true" if result.urgent else "false").inc()
         return result
 
-    async def _result(item: RequestForm | ValidationError, scope: ChannelScope) -> Accepted | Problem:
-        if isinstance(item, ValidationError):
-            return _invalid(item)
+    async def _result(item: RequestForm | Problem, scope: ChannelScope) -> Accepted | Problem:
+        if isinstance(item, Problem):
+            return item
         try:
             return await _accept(item, scope)
         except Problem as problem:
@@ -191,27 +200,27 @@ def create_intake_api(
 
     def complete_document() -> dict[str, Any]:
         schema = document()
-        models = TypeAdapter(answers.AcceptedAnswer).json_schema(ref_template="#/components/schemas/{model}")
-        schema["components"]["schemas"] |= {**models.pop("$defs"), "AcceptedAnswer": models}
+        schemas = schema["components"]["schemas"]
+        for model, mode in _BY_HAND:
+            described = TypeAdapter(model).json_schema(ref_template="#/components/schemas/{model}", mode=mode)
+            schemas |= {**described.pop("$defs", {}), model.__name__: described}
         return schema
 
     api.openapi = complete_document  # type: ignore[method-assign]
     return api
 
 
+def _takes(model: str) -> dict[str, Any]:
+    schema = {"$ref": f"#/components/schemas/{model}"}
+    return {
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+        "security": [{"APIKeyHeader": []}],
+    }
+
+
 def _documented(status: int, model: str, description: str) -> dict[int | str, dict[str, Any]]:
     schema = {"$ref": f"#/components/schemas/{model}"}
     return {status: {"description": description, "content": {"application/json": {"schema": schema}}}}
-
-
-def _invalid(error: ValidationError) -> Problem:
-    return Problem(
-        422,
-        "invalid-request",
-        "Invalid request",
-        "Correct the fields named in `errors` and send the request again.",
-        errors=field_errors(error.errors(include_url=False, include_input=False)),
-    )
 
 
 def _unavailable() -> Problem:
@@ -242,17 +251,32 @@ async def _database() -> AsyncIterator[None]:
         ) from None
 
 
-def _shown(found: Progress | None, reader: ChannelScope | Staff, registry: ChannelRegistry) -> answers.ProgressAnswer:
-    # A channel learns nothing of the others' requests, not even that they are there.
-    if found is not None and isinstance(reader, ChannelScope):
-        channel = registry.get(found.channel)
-        if channel is None or not reader.allows(channel.id, channel.family):
-            found = None
+def _by_id(found: Progress | None, reader: ChannelScope | Staff, registry: ChannelRegistry) -> answers.ProgressAnswer:
+    """The progress of a request whose id the reader has. An id can't be guessed: what is not theirs is told as that."""
+    if found is not None and isinstance(reader, Staff) and not sees_unit(reader, found.unit):
+        raise other_unit(reader, "requests")
+    return _by_number(found, reader, registry)
+
+
+def _by_number(
+    found: Progress | None, reader: ChannelScope | Staff, registry: ChannelRegistry
+) -> answers.ProgressAnswer:
+    """The progress of a request. Numbers can be counted through: what is not the reader's seems not to be there."""
+    if found is not None and not _may_see(reader, found, registry):
+        found = None
     if found is None:
         raise Problem(
             404,
             "unknown-request",
             "Unknown request",
-            "There is no such request, or another channel brought it. Check it, or ask with that channel's key.",
+            "There is no such request, or it is not open to you: another channel brought it, or another unit has it. "
+            "Check it, or ask with that channel's key.",
         )
     return answers.progress(found)
+
+
+def _may_see(reader: ChannelScope | Staff, found: Progress, registry: ChannelRegistry) -> bool:
+    if isinstance(reader, Staff):
+        return sees_unit(reader, found.unit)
+    channel = registry.get(found.channel)
+    return channel is not None and reader.allows(channel.id, channel.family)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,11 +9,13 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from pydantic import TypeAdapter
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.intake.domain import progress
-from services.intake.domain.progress import Advance, RequestState, Step
+from services.intake.domain.progress import Course, RequestState, Step
+from shared.bus.envelope import Received
 from shared.bus.partitioning import partition_of
 from shared.bus.relay import Relay
 from shared.events.request import RequestReceived
@@ -35,11 +36,9 @@ _ACCEPT = sa.text(
                payload)
     ), accepted AS (
         INSERT INTO requests (case_id, channel, channel_request_id, number, fingerprint, urgent, state,
-                              received_at, updated_at, steps)
-        SELECT case_id, channel, channel_request_id, number, fingerprint, urgent, CAST(:code AS text),
-               received_at, received_at,
-               jsonb_build_array(
-                   jsonb_build_object('at', received_at, 'code', CAST(:code AS text), 'text', CAST(:text AS text)))
+                              received_at, updated_at)
+        SELECT case_id, channel, channel_request_id, number, fingerprint, urgent, CAST(:state AS text),
+               received_at, received_at
         FROM posted
         ON CONFLICT ON CONSTRAINT requests_once DO NOTHING
         RETURNING case_id
@@ -61,26 +60,28 @@ _EARLIER = sa.text(
     """
 )
 _SERIALS = sa.text("SELECT nextval('case_serials') FROM generate_series(1, :count)")
-_READ = "SELECT case_id, number, channel, state, unit, received_at, updated_at, steps FROM requests WHERE "
+_READ = "SELECT case_id, number, channel, unit, received_at, steps::text, progress::text FROM requests WHERE "
 _READ_BY_ID = sa.text(f"{_READ} case_id = :key")
 _READ_BY_NUMBER = sa.text(f"{_READ} number = :key")
-# What is closed stays closed, also when a straggler of the other topic comes with a clock that is a little ahead.
-_ADVANCE = sa.text(
+# One order for all writers: of two workers none waits for the other in a circle.
+_LOAD = sa.text(
     """
-    UPDATE requests AS r SET
-        steps = r.steps || t.steps::jsonb,
-        state = CASE WHEN t.state IS NULL OR r.state = :closed THEN r.state
-                     WHEN t.state = :closed OR t.state_at >= r.updated_at THEN t.state
-                     ELSE r.state END,
-        unit = coalesce(t.unit, r.unit),
-        updated_at = greatest(r.updated_at, t.updated_at)
+    SELECT case_id, unit, received_at, steps::text, progress::text FROM requests
+    WHERE case_id = ANY(CAST(:cases AS uuid[])) ORDER BY case_id FOR UPDATE
+    """
+)
+_SAVE = sa.text(
+    """
+    UPDATE requests AS r SET progress = t.progress::jsonb, steps = '[]', state = t.state, unit = t.unit,
+        updated_at = t.updated_at
     FROM unnest(
-        CAST(:case_id AS uuid[]), CAST(:steps AS text[]), CAST(:state AS text[]), CAST(:state_at AS timestamptz[]),
-        CAST(:unit AS text[]), CAST(:updated_at AS timestamptz[])
-    ) AS t(case_id, steps, state, state_at, unit, updated_at)
+        CAST(:case_id AS uuid[]), CAST(:progress AS text[]), CAST(:state AS text[]), CAST(:unit AS text[]),
+        CAST(:updated_at AS timestamptz[])
+    ) AS t(case_id, progress, state, unit, updated_at)
     WHERE r.case_id = t.case_id
     """
 )
+_FORMER_STEPS = TypeAdapter(list[Step])
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class Progress:
     case_id: UUID
     number: str
     channel: str
-    state: str
+    state: RequestState
     unit: str | None
     received_at: datetime
     updated_at: datetime
@@ -197,8 +198,7 @@ class RequestStore:
         result = await connection.execute(
             _ACCEPT,
             {
-                "code": RequestState.RECEIVED.value,
-                "text": progress.RECEIVED_TEXT,
+                "state": RequestState.RECEIVED.value,
                 "topic": RequestReceived.TOPIC,
                 "type": RequestReceived.TYPE,
                 "wake": outbox.named(others),
@@ -254,39 +254,46 @@ class RequestStore:
             row = (await connection.execute(statement, {"key": key})).one_or_none()
         if row is None:
             return None
-        found: list[dict[str, Any]] = row[7] if isinstance(row[7], list) else json.loads(row[7])
-        # Two services tell of a case, and their topics are not read in step.
-        steps = sorted((Step.model_validate(step) for step in found), key=lambda step: step.at)
-        return Progress(row[0], row[1], row[2], row[3], row[4], row[5], row[6], tuple(steps))
+        course, received_at = _course(row.unit, row.steps, row.progress), row.received_at
+        return Progress(
+            case_id=row.case_id,
+            number=row.number,
+            channel=row.channel,
+            state=course.state,
+            unit=course.unit,
+            received_at=received_at,
+            updated_at=course.updated_at(received_at),
+            steps=course.steps(received_at),
+        )
 
 
 def _key(submission: Submission) -> tuple[str, str]:
     return submission.channel, submission.channel_request_id
 
 
-async def advance(connection: AsyncConnection, advances: Sequence[tuple[UUID, Advance]]) -> int:
-    """Add steps to requests, in one statement; returns how many requests were found."""
-    cases: dict[UUID, list[Advance]] = {}
-    for case_id, one in advances:
-        cases.setdefault(case_id, []).append(one)
-    if not cases:
+async def advance(connection: AsyncConnection, events: Sequence[Received]) -> int:
+    """Carry requests on by what was told of them, in order; returns of how many cases there is no request here."""
+    told: dict[UUID, list[Received]] = {}
+    for received in events:
+        told.setdefault(received.case_id, []).append(received)
+    if not told:
         return 0
-    columns: dict[str, list[Any]] = {
-        name: [] for name in ("case_id", "steps", "state", "state_at", "unit", "updated_at")
-    }
-    for case_id, steps in sorted(cases.items()):
-        moved = [one for one in steps if one.state is not None]
-        # Later in the batch wins among equals; being closed wins over all.
-        last = max(moved, key=lambda one: (one.state is RequestState.CLOSED, one.step.at), default=None)
+    columns: dict[str, list[Any]] = {name: [] for name in ("case_id", "progress", "state", "unit", "updated_at")}
+    for case_id, unit, received_at, steps, kept in await connection.execute(_LOAD, {"cases": list(told)}):
+        course = _course(unit, steps, kept)
+        for received in told.pop(case_id):
+            course = progress.advance(course, received.event, received.sequence, received.time)
         columns["case_id"].append(case_id)
-        columns["steps"].append(_json([one.step for one in steps]))
-        columns["state"].append(last.state.value if last is not None and last.state is not None else None)
-        columns["state_at"].append(last.step.at if last is not None else None)
-        columns["unit"].append(next((one.unit for one in reversed(steps) if one.unit is not None), None))
-        columns["updated_at"].append(max(one.step.at for one in steps))
-    result = await connection.execute(_ADVANCE, {"closed": RequestState.CLOSED.value, **columns})
-    return int(result.rowcount)
+        columns["progress"].append(course.model_dump_json(exclude_defaults=True))
+        columns["state"].append(course.state.value)
+        columns["unit"].append(course.unit)
+        columns["updated_at"].append(course.updated_at(received_at))
+    if columns["case_id"]:
+        await connection.execute(_SAVE, columns)
+    return len(told)
 
 
-def _json(steps: Sequence[Step]) -> str:
-    return "[" + ",".join(step.model_dump_json() for step in steps) + "]"
+def _course(unit: str | None, steps: str, kept: str | None) -> Course:
+    course = Course() if kept is None else Course.model_validate_json(kept)
+    # Steps stand here of requests that nothing was told of since they were kept in one list.
+    return course if steps == "[]" else progress.with_former_steps(course, _FORMER_STEPS.validate_json(steps), unit)

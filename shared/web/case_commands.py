@@ -134,21 +134,28 @@ class CaseCommands(Generic[S, V]):
             return unit
         own = own_unit(staff)
         if unit is not None and unit != own:
-            raise self._other_unit(own)
+            raise other_unit(staff, self.many)
         return own
 
     def check_unit(self, staff: Staff, state: _InUnit) -> None:
         """Refuse another unit's case to those who see their own alone."""
-        if staff.role in OWN_UNIT and state.unit != (own := own_unit(staff)):
-            raise self._other_unit(own)
+        if not sees_unit(staff, state.unit):
+            raise other_unit(staff, self.many)
 
-    def _other_unit(self, own: str) -> Problem:
-        return Problem(
-            403,
-            "other-unit",
-            "Not allowed",
-            f"Only {self.many} of your own unit, {own}, are open to you. A supervisor sees those of every unit.",
-        )
+
+def sees_unit(staff: Staff, unit: str | None) -> bool:
+    """Whether what is `unit`'s is open to them; what no unit has yet is open to those who see every unit's."""
+    return staff.role not in OWN_UNIT or unit == own_unit(staff)
+
+
+def other_unit(staff: Staff, what: str) -> Problem:
+    """Another unit's case was asked for. `what` is what such things are called here."""
+    return Problem(
+        403,
+        "other-unit",
+        "Not allowed",
+        f"Only {what} of your own unit, {own_unit(staff)}, are open to you. A supervisor sees those of every unit.",
+    )
 
 
 def own_unit(staff: Staff) -> str:

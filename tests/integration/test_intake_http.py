@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import random
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -14,6 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.intake.domain.number import case_number, parse_case_number
 from services.intake.domain.urgency import ADVICE
+from services.intake.projection import project
+from shared.bus.envelope import Received
+from shared.events.case import CaseAssigned
 from shared.store.engine import create_engine
 from shared.store.migration import migrate
 from shared.telemetry.tracing import trace_id
@@ -23,6 +28,7 @@ from tests.support.postgres import PostgresServer
 
 SETTINGS = intake_settings()
 PATH = "/v1/requests"
+AT = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -92,9 +98,13 @@ async def test_the_trace_of_the_call_goes_on_in_the_event(replica: Replica, engi
         (b'{"channel": "wechat-0012", "channel_request_id": "m-1", "body": "\xff"}', ""),
         (b'{"channel": "wechat-0012", "channel_request_id": "m-1", "body": "\\ud800"}', ""),
         (
-            b'{"channel": "wechat-0012", "channel_request_id": "m-1", "body": "x", "requester": {"phone": "13900"}}',
+            (
+                b'{"channel": "wechat-0012", "channel_request_id": "m-1", "body": "x", '
+                b'"requester": {"phone": "139OOO13900"}}'
+            ),
             "requester.phone",
         ),
+        (b'{"channel": "wechat-0012", "channel_request_id": "m-1", "body": "x", "body": "y"}', "body"),
     ],
 )
 async def test_what_cannot_be_read_is_told_by_field(replica: Replica, content: bytes, field: str) -> None:
@@ -212,6 +222,155 @@ async def test_each_request_of_a_batch_has_its_own_answer(replica: Replica) -> N
     assert results[0]["case_id"] == results[2]["case_id"] == results[3]["case_id"]
     assert results[1]["errors"][0]["field"] == "body"
     assert await count(replica.engine, "requests") == await count(replica.engine, "outbox") == 2
+
+
+ITEM = b'{"channel": "wechat-0012", "channel_request_id": "m-%d", "body": %s}'
+BAD_BODIES = [
+    rb'"a\ud83d"',
+    b'"a\0"',
+    b"[" * 3_000 + b"]" * 3_000,
+    b"9" * 5_000,
+    b"NaN",
+    b"1e999",
+    b'"a", "body": "b"',
+    b'"\xb5\xc6"',
+    b'{"a": null}',
+    rb'"\u3164"',
+]
+
+
+async def test_one_bad_request_of_a_batch_leaves_the_others(replica: Replica) -> None:
+    async with replica.channel() as client:
+        for nth, bad in enumerate(BAD_BODIES):
+            items = [ITEM % (3 * nth, b'"x"'), ITEM % (3 * nth + 1, bad), ITEM % (3 * nth + 2, b'"y"')]
+            answer = await client.post(f"{PATH}/batch", content=b'{"requests": [' + b",".join(items) + b"]}")
+            assert answer.status_code == 200
+            assert [result["status"] for result in answer.json()["results"]] == [202, 422, 202]
+            alone = await client.post(PATH, content=items[1])
+            assert slug(alone) == (422, "invalid-request")
+    assert await count(replica.engine, "requests") == await count(replica.engine, "outbox") == 2 * len(BAD_BODIES)
+
+
+async def test_a_byte_order_mark_is_no_obstacle_and_other_encodings_are(replica: Replica) -> None:
+    alone, batch = ITEM % (1, b'"x"'), b'{"requests": [' + ITEM % (2, b'"x"') + b"]}"
+    async with replica.channel() as client:
+        assert (await client.post(PATH, content=b"\xef\xbb\xbf" + alone)).status_code == 202
+        marked = await client.post(f"{PATH}/batch", content=b"\xef\xbb\xbf" + batch)
+        assert [result["status"] for result in marked.json()["results"]] == [202]
+        for encoding in ("utf-16", "utf-16-le", "utf-32", "gb18030"):
+            for path, body in ((PATH, alone), (f"{PATH}/batch", batch)):
+                other = body.replace(b'"x"', '"灯"'.encode()).decode().encode(encoding)
+                answer = await client.post(path, content=other)
+                if encoding == "gb18030" and path.endswith("batch"):
+                    # Where one text begins and another ends is clear: each is answered for itself.
+                    told = answer.json()["results"][0]
+                    assert (answer.status_code, told["status"]) == (200, 422)
+                else:
+                    told = answer.json()
+                    assert slug(answer) == (422, "invalid-request")
+                assert told["errors"][0]["code"] == "json_encoding"
+    assert await count(replica.engine, "requests") == 2
+
+
+@pytest.mark.parametrize("path", [PATH, f"{PATH}/batch"])
+async def test_no_bytes_are_a_failure(replica: Replica, path: str) -> None:
+    rng = random.Random(7)
+    noise = [b"", b"\\ud83d", b"\xff", b'"', b"{", b"]", b"\0", b"1e999"]
+    good = json.dumps(posted() if path == PATH else {"requests": [posted(), posted("m-2")]}).encode()
+    async with replica.channel() as client:
+        for _ in range(400):
+            body = bytearray(good)
+            for _ in range(rng.randint(1, 4)):
+                at = rng.randrange(len(body))
+                body[at : at + rng.randint(0, 3)] = rng.choice(noise)
+            answer = await client.post(path, content=bytes(body))
+            assert answer.status_code in (200, 202, 403, 409, 422), bytes(body)
+            if answer.status_code == 200:
+                assert {result["status"] for result in answer.json()["results"]} <= {202, 403, 409, 422}, bytes(body)
+
+
+async def test_a_contact_that_cannot_be_read_does_not_cost_the_request(replica: Replica) -> None:
+    requester = {"phone": "不方便透露"}
+    async with replica.channel() as client:
+        answer = await client.post(PATH, json=posted("m-1", requester=requester))
+        again = await client.post(PATH, json=posted("m-1", requester=requester))
+        batch = await client.post(f"{PATH}/batch", json={"requests": [posted("m-2", requester=requester)]})
+        several = await client.post(PATH, json=posted("m-3", requester={"phone": "13900000001、13900000002"}))
+        plain = await client.post(PATH, json=posted("m-4", requester={"phone": "13900000001-9100"}))
+        misspelt = await client.post(PATH, json=posted("m-5", requester={"phone": "139OOOO0001"}))
+    assert answer.status_code == 202
+    (remark,) = answer.json()["remarks"]
+    assert (remark["code"], remark["field"]) == ("contact-unread", "requester.phone")
+    assert "电话" in remark["text"]
+    assert again.json() == {**answer.json(), "repeated": True}
+    assert batch.json()["results"][0]["remarks"] == [remark]
+    assert [one["code"] for one in several.json()["remarks"]] == ["contact-several"]
+    assert (plain.status_code, "remarks" in plain.json()) == (202, False)
+    assert slug(misspelt) == (422, "invalid-request")
+    assert misspelt.json()["errors"][0]["field"] == "requester.phone"
+    assert "不方便" not in answer.text + "".join(event.model_dump_json() for event in await told(replica.engine))
+
+
+async def test_points_of_a_familys_maps_become_wgs_84(replica: Replica) -> None:
+    shifted = {"latitude": 29.047335, "longitude": 121.121930}
+    forms = [
+        posted("m-1", location=shifted),
+        posted("m-2", location={**shifted, "datum": "wgs84"}),
+        posted("m-3", channel="weibo-0001", location=shifted),
+        posted("m-4", channel="weibo-0001", location={**shifted, "datum": "gcj02"}),
+    ]
+    for form in forms:
+        async with replica.channel("weibo/*" if form["channel"] == "weibo-0001" else "wechat/*") as client:
+            assert (await client.post(PATH, json=form)).status_code == 202
+    points = [event.location for event in await told(replica.engine)]
+    meant = [(29.0500, 121.1175), (29.047335, 121.121930), (29.047335, 121.121930), (29.0500, 121.1175)]
+    for point, (latitude, longitude) in zip(points, meant, strict=True):
+        assert point is not None
+        # A metre of latitude, and of longitude here.
+        assert point.latitude == pytest.approx(latitude, abs=9e-6)
+        assert point.longitude == pytest.approx(longitude, abs=1e-5)
+
+
+async def test_another_spelling_is_the_same_request(replica: Replica) -> None:
+    spellings: list[dict[str, Any]] = [
+        {"submitted_at": "2026-11-24T08:30:00+08:00", "location": {"latitude": 0.0, "longitude": 1}},
+        {"submitted_at": "2026-11-24T00:30:00Z", "location": {"latitude": -0.0, "longitude": 1.0, "datum": None}},
+    ]
+    async with replica.channel() as client:
+        answers = [(await client.post(PATH, json=posted(**spelling))).json() for spelling in spellings]
+    assert [answer["repeated"] for answer in answers] == [False, True]
+
+
+async def test_each_unit_sees_its_own_requests_alone(replica: Replica) -> None:
+    async with replica.channel() as client:
+        made = [(await client.post(PATH, json=posted(f"m-{nth}"))).json() for nth in range(3)]
+    async with replica.engine.begin() as connection:
+        for one, unit in zip(made, ("u1", "u2"), strict=False):
+            assigned = CaseAssigned(unit=unit, officer=None, contact_due=AT, due=AT)
+            await project([_of_routing(UUID(one["case_id"]), assigned)], connection)
+    unknown = (404, "unknown-request")
+    for role in (Role.OFFICER, Role.UNIT_LEAD):
+        async with replica.staff(role, "u1") as client:
+            own, others, nobodys = [await client.get(PATH, params={"number": one["number"]}) for one in made]
+            nothing = await client.get(PATH, params={"number": case_number(date(2020, 1, 2), 3)})
+            assert own.json()["unit"] == "u1"
+            # Numbers can be counted through: what is another's and what is not there are told alike.
+            assert slug(others) == slug(nobodys) == slug(nothing) == unknown
+            assert others.json()["detail"] == nothing.json()["detail"]
+            assert (await client.get(f"{PATH}/{made[0]['case_id']}")).status_code == 200
+            assert slug(await client.get(f"{PATH}/{made[1]['case_id']}")) == (403, "other-unit")
+            assert slug(await client.get(f"{PATH}/{made[2]['case_id']}")) == (403, "other-unit")
+            assert slug(await client.get(f"{PATH}/{uuid4()}")) == unknown
+        async with replica.staff(role) as client:
+            for one in (made[0]["number"], case_number(date(2020, 1, 2), 3)):
+                assert slug(await client.get(PATH, params={"number": one})) == (403, "unit-needed")
+    for role in (Role.OPERATOR, Role.SUPERVISOR, Role.ANALYST, Role.ADMIN):
+        async with replica.staff(role, "u1") as client:
+            assert [(await client.get(PATH, params={"number": one["number"]})).status_code for one in made] == [200] * 3
+
+
+def _of_routing(case_id: UUID, event: CaseAssigned) -> Received:
+    return Received("t", 0, 0, "/minsheng/routing", event.TYPE, case_id, 1, AT, None, event)
 
 
 async def test_a_batch_has_a_limit(replica: Replica) -> None:

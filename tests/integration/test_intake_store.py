@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -11,6 +12,7 @@ import asyncpg
 import orjson
 import pytest
 import sqlalchemy as sa
+from pydantic import SecretStr
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -22,7 +24,9 @@ from shared.bus.envelope import Received
 from shared.bus.partitioning import partition_of
 from shared.events import case, followup
 from shared.events.base import Event
-from shared.events.words import Settlement
+from shared.events.words import Satisfaction, Settlement
+from shared.privacy.keys import KeyRing, new_key
+from shared.privacy.pseudonym import pseudonym
 from shared.privacy.sealing import unseal
 from shared.store import outbox
 from shared.store.engine import asyncpg_dsn, create_engine
@@ -237,15 +241,15 @@ async def test_a_restarted_database_is_not_noticed(own_postgres: PostgresServer)
 AT = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 
 
-def received(case_id: UUID, event: Event, minutes: int) -> Received:
+def received(case_id: UUID, event: Event, minutes: int, sequence: int = 1) -> Received:
     return Received(
         topic="t",
         partition=0,
         offset=0,
-        source="/minsheng/routing",
+        source="/minsheng/routing" if isinstance(event, case.CaseEvent) else "/minsheng/followup",
         type=event.TYPE,
         case_id=case_id,
-        sequence=1,
+        sequence=sequence,
         time=AT + timedelta(minutes=minutes),
         traceparent=None,
         event=event,
@@ -253,8 +257,12 @@ def received(case_id: UUID, event: Event, minutes: int) -> Received:
 
 
 ASSIGNED = case.CaseAssigned(unit="u1", unit_name="临江分局", officer=None, contact_due=AT, due=AT)
-SURVEYED = followup.SurveyRequested(round=1, unit="u1", medium="sms", answer_by=AT)
 CLOSED = case.CaseClosed(unit="u1", closed_at=AT, settlement=Settlement.SATISFIED)
+REOPENED = case.CaseReopened(round=2, unit="u1", officer="m1", reopened_at=AT, reason="dissatisfied", due=AT)
+
+
+def surveyed(round_: int) -> followup.SurveyRequested:
+    return followup.SurveyRequested(round=round_, unit="u1", medium="sms", answer_by=AT)
 
 
 def resolved(round_: int) -> case.CaseResolved:
@@ -263,42 +271,102 @@ def resolved(round_: int) -> case.CaseResolved:
     )
 
 
+async def projected(engine: AsyncEngine, *batches: list[Received]) -> None:
+    for batch in batches:
+        async with engine.begin() as connection:
+            await project(batch, connection)
+
+
+async def steps_of(replica: Replica, case_id: UUID) -> tuple[str, list[str]]:
+    found = await replica.store.by_id(case_id)
+    assert found is not None
+    async with replica.engine.connect() as connection:
+        stored = await connection.scalar(sa.text("SELECT state FROM requests WHERE case_id = :id"), {"id": case_id})
+    assert stored == found.state
+    return found.state, [step.code for step in found.steps]
+
+
 @pytest.mark.parametrize("together", [True, False])
 async def test_progress_follows_the_events_in_any_order_of_the_topics(engine: AsyncEngine, together: bool) -> None:
     replica = Replica(engine, SETTINGS)
     # The steps' times are those of the events; the request must be older.
+    done = await replica.acceptance.accept(form(), SCOPE)
     async with engine.begin() as connection:
-        done = await replica.acceptance.accept(form(), SCOPE)
-        await connection.execute(sa.text("UPDATE requests SET updated_at = :at"), {"at": AT})
+        await connection.execute(sa.text("UPDATE requests SET received_at = :at"), {"at": AT})
     events = [
-        received(done.case_id, SURVEYED, 30),
+        received(done.case_id, surveyed(1), 30),
         received(done.case_id, ASSIGNED, 10),
-        received(done.case_id, resolved(1), 20),
+        received(done.case_id, resolved(1), 20, 2),
     ]
-    for batch in [events] if together else [[event] for event in events]:
-        async with engine.begin() as connection:
-            await project(batch, connection)
+    await projected(engine, *([events] if together else [[event] for event in events]))
     found = await replica.store.by_id(done.case_id)
     assert found is not None
     assert (found.state, found.unit) == ("surveying", "u1")
-    assert [step.code for step in found.steps if step.code != "received"] == ["assigned", "resolved", "survey"]
+    assert [step.code for step in found.steps] == ["received", "assigned", "resolved", "survey"]
     assert found.updated_at == AT + timedelta(minutes=30)
 
 
-async def test_what_is_closed_stays_closed(engine: AsyncEngine) -> None:
+async def test_a_straggler_of_the_other_topic_opens_nothing_that_is_closed(engine: AsyncEngine) -> None:
     replica = Replica(engine, SETTINGS)
     done = await replica.acceptance.accept(form(), SCOPE)
-    base = int((done.received_at - AT).total_seconds() // 60)
+    base = int((done.received_at - AT).total_seconds() // 60) + 1
+    await projected(
+        engine,
+        [received(done.case_id, resolved(1), base + 1), received(done.case_id, CLOSED, base + 5, 2)],
+        # Its clock is ahead, and its topic is read later.
+        [received(done.case_id, surveyed(1), base + 6)],
+    )
+    assert await steps_of(replica, done.case_id) == ("closed", ["received", "resolved", "closed", "survey"])
+
+
+async def test_a_closed_case_that_reopens_is_followed_through_its_second_round(engine: AsyncEngine) -> None:
+    replica = Replica(engine, SETTINGS)
+    done = await replica.acceptance.accept(form(), SCOPE)
+    late = followup.SurveyAnswered(
+        round=1, unit="u1", answered_at=AT, level=Satisfaction.DISSATISFIED, medium="sms", comment=None
+    )
+    # Whatever the clocks of the two say.
+    story: list[tuple[list[tuple[Event, int]], str]] = [
+        ([(ASSIGNED, 1), (resolved(1), 2)], "resolved"),
+        ([(surveyed(1), 1)], "surveying"),
+        ([(CLOSED, 3)], "closed"),
+        ([(late, 2), (REOPENED, 4)], "rectifying"),
+        ([(resolved(2), 5)], "resolved"),
+        ([(surveyed(2), 3)], "surveying"),
+        ([(CLOSED, 6)], "closed"),
+    ]
+    for nth, (events, state) in enumerate(story):
+        batch = [received(done.case_id, event, -nth, sequence) for event, sequence in events]
+        await projected(engine, batch)
+        assert (await steps_of(replica, done.case_id))[0] == state
+        # What is told again changes nothing.
+        await projected(engine, batch)
+        assert (await steps_of(replica, done.case_id))[0] == state
+    assert len((await steps_of(replica, done.case_id))[1]) == 10
+
+
+async def test_what_an_earlier_build_kept_is_taken_over(engine: AsyncEngine) -> None:
+    replica = Replica(engine, SETTINGS)
+    done = await replica.acceptance.accept(form(), SCOPE)
+    kept = [
+        {"at": (AT + timedelta(minutes=nth)).isoformat(), "code": code, "text": code}
+        for nth, code in enumerate(["received", "assigned", "survey", "resolved", "closed", "reopened"])
+    ]
     async with engine.begin() as connection:
-        await project(
-            [received(done.case_id, CLOSED, base + 5), received(done.case_id, SURVEYED, base + 6)], connection
+        await connection.execute(
+            sa.text(
+                "UPDATE requests SET steps = CAST(:steps AS jsonb), state = 'closed', unit = 'u1', received_at = :at"
+            ),
+            {"steps": orjson.dumps(kept).decode(), "at": AT},
         )
-    async with engine.begin() as connection:
-        await project([received(done.case_id, resolved(1), base + 7)], connection)
     found = await replica.store.by_id(done.case_id)
     assert found is not None
-    assert found.state == "closed"
-    assert len(found.steps) == 4
+    assert (found.state, found.unit, found.updated_at) == ("rectifying", "u1", AT + timedelta(minutes=5))
+    await projected(engine, [received(done.case_id, resolved(2), 60, 9)], [received(done.case_id, CLOSED, 70, 10)])
+    assert await steps_of(replica, done.case_id) == (
+        "closed",
+        ["received", "assigned", "survey", "resolved", "closed", "reopened", "resolved", "closed"],
+    )
 
 
 async def test_events_of_a_request_that_is_not_here_are_no_obstacle(engine: AsyncEngine) -> None:
@@ -310,3 +378,56 @@ async def test_events_of_a_request_that_is_not_here_are_no_obstacle(engine: Asyn
     found = await replica.store.by_id(done.case_id)
     assert found is not None
     assert {step.code for step in found.steps} == {"assigned", "received"}
+
+
+@pytest.mark.parametrize(
+    ("written", "sealed"),
+    [
+        ("13900000001-9100", {"phone": "+8613900000001", "extension": "9100"}),
+        ("(021)23456789-801", {"phone": "+862123456789", "extension": "801"}),
+        ("0571-88888888-8003", {"phone": "+8657188888888", "extension": "8003"}),
+        ("不方便透露\u202e", {"unread_contact": "不方便透露"}),
+        (
+            "13900000001 / 13900000002",
+            {"phone": "+8613900000001", "unread_contact": "13900000001 / 13900000002"},
+        ),
+    ],
+)
+async def test_whatever_was_given_as_a_contact_is_sealed(
+    engine: AsyncEngine, written: str, sealed: dict[str, str]
+) -> None:
+    replica = Replica(engine, SETTINGS)
+    done = await replica.acceptance.accept(form(requester={"phone": written, "identity": "３３０"}), SCOPE)
+    (event,) = await told(engine)
+    assert event.requester is not None
+    opened = orjson.loads(unseal(SETTINGS.sealing_ring, event.requester, done.case_id.bytes))
+    assert opened == {**sealed, "identity": "330"}
+    # In the clear there is nothing of it.
+    rest = event.model_dump_json(exclude={"requester", "number"})
+    assert not [text for text in [*sealed.values(), written] if len(text) > 4 and text in rest]
+    contact = sealed.get("phone", "identity:330") + (f";ext={sealed['extension']}" if "extension" in sealed else "")
+    assert event.pseudonym == pseudonym(SETTINGS.pseudonym_ring, contact)
+
+
+async def test_a_request_of_an_earlier_build_is_the_same_when_it_is_posted_again(engine: AsyncEngine) -> None:
+    old = new_key("old")
+    ring = KeyRing.parse(old)
+    key = ring.current_key
+    # The JSON of the form as it was, with texts in the one form that they had.
+    former = (
+        '{"channel":"wechat-0012","channel_request_id":"m-1","submitted_at":"2026-11-24T08:30:00+08:00","kind":null,'
+        '"category":null,"district":null,"subject":null,"body":"路灯,坏了1","place":null,"location":null,'
+        '"requester":{"name":null,"phone":"+8613800138000","identity":null}}'
+    )
+    digest = hmac.digest(key, b"minsheng-request-fingerprint\x00" + former.encode(), "sha256")[:16].hex()
+    replica = Replica(engine, intake_settings(pseudonym_key=SecretStr(old)))
+    posted_again = form(
+        body="路灯，坏了１", submitted_at="2026-11-24T08:30:00+08:00", requester={"phone": "138 0013 8000"}
+    )
+    done = await replica.acceptance.accept(posted_again, SCOPE)
+    async with engine.begin() as connection:
+        await connection.execute(sa.text("UPDATE requests SET fingerprint = :old"), {"old": f"old.{digest}"})
+    again = await replica.acceptance.accept(posted_again, SCOPE)
+    assert (again.case_id, again.repeated) == (done.case_id, True)
+    with pytest.raises(Problem):
+        await replica.acceptance.accept(form(body="别的"), SCOPE)

@@ -54,9 +54,9 @@ class Replica:
         """A client with the key of a channel or family."""
         return self._client({"X-Channel-Key": channel_key(self.settings.channel_ring, scope)})
 
-    def staff(self, role: Role = Role.OPERATOR) -> httpx.AsyncClient:
+    def staff(self, role: Role = Role.OPERATOR, unit: str | None = None) -> httpx.AsyncClient:
         """A client with a staff token."""
-        token = issue_token(self.settings.staff_ring, Staff("s1", "Staff", role, None), now=datetime.now(UTC))
+        token = issue_token(self.settings.staff_ring, Staff("s1", "Staff", role, unit), now=datetime.now(UTC))
         return self._client({"Authorization": f"Bearer {token}"})
 
     def stranger(self) -> httpx.AsyncClient:

@@ -8,6 +8,8 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from services.intake.domain.datum import DEFAULT as DEFAULT_DATUM
+from services.intake.domain.datum import Datum
 from shared.events.words import ChannelFamily
 
 DEFAULT_FILE = Path(__file__).parents[3] / "deploy" / "channels.yaml"
@@ -29,13 +31,14 @@ class Channel(BaseModel):
 
 
 class Family(BaseModel):
-    """Sources of one kind; its channels are numbered from 1."""
+    """Sources of one kind; its channels are numbered from 1. `datum` is that of points whose form names none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     code: ChannelFamily
     name: str = Field(min_length=1)
     channels: int = Field(ge=1, lt=10**_DIGITS)
+    datum: Datum = DEFAULT_DATUM
     names: dict[int, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -73,6 +76,7 @@ class ChannelRegistry:
 
     def __init__(self, families: list[Family]) -> None:
         self.families = tuple(families)
+        self._datums: Mapping[str, Datum] = {family.code: family.datum for family in families}
         self.channels: Mapping[str, Channel] = {
             channel.id: channel for family in families for channel in family.members()
         }
@@ -99,6 +103,10 @@ class ChannelRegistry:
     def get(self, channel: str) -> Channel | None:
         """The channel of an id, or None."""
         return self.channels.get(channel)
+
+    def datum_of(self, channel: Channel) -> Datum:
+        """What a channel's points are measured against, where they don't say so themselves."""
+        return self._datums[channel.family]
 
     def __len__(self) -> int:
         return len(self.channels)

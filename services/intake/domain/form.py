@@ -7,20 +7,22 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
+    PlainValidator,
     StringConstraints,
-    WrapValidator,
+    WithJsonSchema,
 )
-from pydantic_core import PydanticCustomError, ValidationError
+from pydantic_core import PydanticCustomError
 
-from services.intake.domain.text import normalise_line, normalise_text
+from services.intake.domain.datum import Datum
+from services.intake.domain.text import formerly, normalise_line, normalise_text
 from shared.events.request import Location
 from shared.events.words import ChannelId, RequestKind
-from shared.privacy.contact import ContactError, normalise_phone
+from shared.folding import is_visible
+from shared.privacy.contact import MisspeltNumberError, PhoneReading, read_phone
+from shared.web.times import Instant
 
 MAX_BODY = 20_000
 MAX_SUBJECT = 200
@@ -28,6 +30,7 @@ MAX_PLACE = 300
 MAX_HINT = 100
 MAX_NAME = 100
 MAX_IDENTITY = 64
+MAX_CONTACT = 500
 MAX_BATCH = 500
 
 
@@ -44,37 +47,61 @@ def _text(
                 "String should have at most {max_length} characters without surplus white space",
                 {"max_length": longest},
             )
-        if required and not text:
-            raise PydanticCustomError("string_blank", "Say what the request is about; only white space was sent")
-        return text or None
+        if not _is_seen(text):
+            if required:
+                raise PydanticCustomError(
+                    "string_blank", "Say what the request is about; nothing that can be seen was sent"
+                )
+            return None
+        return text
 
     return read
 
 
-def _written_time(value: object) -> object:
-    # Numbers would be taken as Unix time, in seconds or milliseconds by their size.
-    if value is not None and not isinstance(value, str):
-        raise PydanticCustomError("datetime_type", "Write the time as ISO 8601 with offset, 2026-11-24T08:30:00+08:00")
+def _is_seen(text: str) -> bool:
+    # Nearly every text begins with one of these; folding it would cost more than all else.
+    return bool(text) and ("\u4e00" <= text[0] <= "\u9fff" or "!" <= text[0] <= "~" or is_visible(text))
+
+
+def _id(value: str) -> str:
+    if not _is_seen(value):
+        raise PydanticCustomError("string_blank", "Give the request an id that can be seen")
     return value
 
 
-def _phone(value: str | None) -> str | None:
-    if value is None or not value.strip():
+def _phone(value: object) -> PhoneReading | None:
+    if value is None:
         return None
+    if not isinstance(value, str):
+        raise PydanticCustomError("string_type", "Input should be a valid string")
+    if len(value) > MAX_CONTACT:
+        raise PydanticCustomError(
+            "string_too_long", "String should have at most {max_length} characters", {"max_length": MAX_CONTACT}
+        )
     try:
-        return normalise_phone(value)
-    except ContactError as error:
+        reading = read_phone(value)
+    except MisspeltNumberError as error:
         raise PydanticCustomError("phone_number", "{remedy}", {"remedy": str(error)}) from None
+    if reading.number is None and reading.unread is None:
+        return None
+    # What nobody could read is kept for a person, who must not be deceived by it.
+    return reading._replace(unread=normalise_text(reading.unread) if reading.unread is not None else None)
 
 
 Name: TypeAlias = Annotated[str | None, AfterValidator(_text(normalise_line, MAX_NAME))]
-Identity: TypeAlias = Annotated[str | None, AfterValidator(_text(normalise_line, MAX_IDENTITY))]
+Identity: TypeAlias = Annotated[str | None, AfterValidator(_text(formerly, MAX_IDENTITY))]
 Hint: TypeAlias = Annotated[str | None, AfterValidator(_text(normalise_line, MAX_HINT))]
 Subject: TypeAlias = Annotated[str | None, AfterValidator(_text(normalise_line, MAX_SUBJECT))]
 Place: TypeAlias = Annotated[str | None, AfterValidator(_text(normalise_line, MAX_PLACE))]
 Body: TypeAlias = Annotated[str, AfterValidator(_text(normalise_text, MAX_BODY, required=True))]
-Phone: TypeAlias = Annotated[str | None, AfterValidator(_phone)]
-WrittenTime: TypeAlias = Annotated[AwareDatetime | None, BeforeValidator(_written_time)]
+Phone: TypeAlias = Annotated[
+    PhoneReading | None,
+    PlainValidator(_phone),
+    WithJsonSchema({"anyOf": [{"type": "string", "maxLength": MAX_CONTACT}, {"type": "null"}]}),
+]
+RequestId: TypeAlias = Annotated[
+    str, StringConstraints(pattern=r"^[^\s\x00-\x1f\x7f-\x9f]{1,128}$"), AfterValidator(_id)
+]
 
 
 def _limit(longest: int) -> dict[str, Any]:
@@ -82,9 +109,15 @@ def _limit(longest: int) -> dict[str, Any]:
 
 
 class Point(Location):
-    """WGS 84 degrees."""
+    """Degrees of a datum: what a telephone's map shows in China is not WGS 84."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    datum: Datum | None = Field(
+        default=None,
+        description="What the degrees are measured against: `wgs84` (satellite receivers), `gcj02` (maps of WeChat, "
+        "Amap, Tencent) or `bd09` (Baidu); that of the channel's family if absent",
+    )
 
 
 class Requester(BaseModel):
@@ -97,9 +130,10 @@ class Requester(BaseModel):
     )
     phone: Phone = Field(
         default=None,
-        description="In any usual spelling; a number without a country code is a Chinese one",
-        examples=["138 0013 8000"],
-        json_schema_extra=_limit(64),
+        description="In any usual spelling, with an extension where it needs one; a number without a country code is "
+        "a Chinese one. A text that is no number is kept for a person to read, and the answer says so in `remarks`; "
+        "letters among digits are refused",
+        examples=["138 0013 8000", "021-23456789-801"],
     )
     identity: Identity = Field(
         default=None,
@@ -114,11 +148,11 @@ class RequestForm(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     channel: ChannelId = Field(description="The channel's id in the registry", examples=["wechat-0012"])
-    channel_request_id: Annotated[str, StringConstraints(pattern=r"^[^\s\x00-\x1f\x7f-\x9f]{1,128}$")] = Field(
+    channel_request_id: RequestId = Field(
         description="The channel's own id of this request: posting it again never makes a second case",
         examples=["msg-20261124-0815"],
     )
-    submitted_at: WrittenTime = Field(
+    submitted_at: Instant | None = Field(
         default=None, description="When the citizen sent it, ISO 8601 with offset; the time of receipt if absent"
     )
     kind: RequestKind | None = Field(default=None, description="What the citizen wants, where the channel asks for it")
@@ -150,20 +184,9 @@ class RequestForm(BaseModel):
     requester: Requester | None = None
 
 
-def _each(value: Any, handler: Callable[[Any], RequestForm]) -> RequestForm | ValidationError:
-    # One bad request of a batch is answered for itself; the others are taken.
-    try:
-        return handler(value)
-    except ValidationError as error:
-        return error
-
-
-BatchItem: TypeAlias = Annotated[RequestForm, WrapValidator(_each)]
-
-
 class Batch(BaseModel):
-    """Several requests at once, each answered for itself."""
+    """Several requests at once, each answered for itself. For the document alone: `JsonReader.each` reads them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    requests: list[BatchItem] = Field(min_length=1, max_length=MAX_BATCH)
+    requests: list[RequestForm] = Field(min_length=1, max_length=MAX_BATCH)
