@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
+from zoneinfo import ZoneInfo, available_timezones
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, SecretStr, model_validator
@@ -67,6 +68,17 @@ def _is_postgresql(value: SecretStr) -> SecretStr:
 
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_is_postgresql)]
 
+DEFAULT_TIMEZONE = "Asia/Shanghai"
+
+
+def _is_time_zone(name: str) -> str:
+    # All names are looked up on disk; nearly every deployment has this one.
+    if name != DEFAULT_TIMEZONE and name not in available_timezones():
+        raise ValueError(
+            f"must be a name of the IANA time zone database, such as {DEFAULT_TIMEZONE}, and not an offset"
+        )
+    return name
+
 
 class Settings(BaseSettings):
     """What a deployment can set; each field is `MINSHENG_<FIELD>`. The environment wins over `.env`."""
@@ -90,6 +102,11 @@ class Settings(BaseSettings):
     followup_database: DatabaseUrl | None = Field(default=None, description="follow-up's own database instead")
     analytics_database: DatabaseUrl | None = Field(default=None, description="analytics' own database instead")
     pool_size: int = Field(default=10, ge=1, le=200, description="database connections of one process")
+
+    timezone: Annotated[str, AfterValidator(_is_time_zone)] = Field(
+        default=DEFAULT_TIMEZONE,
+        description="the bureau's time zone, one for all services: whose day it is, and whose office hours",
+    )
 
     host: str = Field(default="127.0.0.1", description="address the HTTP servers listen on")
     console_port: Port = 8000
@@ -137,6 +154,11 @@ class Settings(BaseSettings):
                 "what a topic has lost is told again from the outbox"
             )
         return self
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The bureau's time zone."""
+        return ZoneInfo(self.timezone)
 
     def port_of(self, service: str) -> int:
         """The HTTP port of a service; 0 means any free one."""

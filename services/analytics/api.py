@@ -11,7 +11,6 @@ from fastapi import APIRouter, Depends, FastAPI, Path, Query
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.analytics import queries, store
-from services.analytics.domain.facts import BUREAU_TIME
 from services.analytics.domain.rollup import DIMENSIONS, OpenCell
 from services.analytics.live import LiveRate
 from services.analytics.queries import Question, TooManyRowsError
@@ -170,7 +169,7 @@ class AnalyticsApi:
                 "Bad range of days",
                 f"`from` and `to` lie between {FIRST_DAY} and {LAST_DAY}. Correct the year.",
             )
-        last = last or self._clock().astimezone(BUREAU_TIME).date()
+        last = last or self._clock().astimezone(self._settings.zone).date()
         first = first or last - timedelta(days=DEFAULT_DAYS - 1)
         most = self._settings.analytics_days
         if not timedelta(0) <= last - first < timedelta(days=most):

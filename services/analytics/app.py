@@ -6,6 +6,7 @@ Starts as `minsheng analytics` or `faust -A services.analytics.app worker`.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from services.analytics import api, store
@@ -37,7 +38,7 @@ class Analytics(EventService):
 
     def wire(self, kernel: Kernel) -> Wiring:
         """Join projection, public feed, live rate, timers and HTTP."""
-        kernel.consumer(ProjectionHandler(project), READS)
+        kernel.consumer(ProjectionHandler(partial(project, zone=settings.zone)), READS)
         feed = PublicFeed(kernel)
         live = LiveRate(settings)
         counting: asyncio.Task[None] | None = None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.analytics import store
-from services.analytics.domain.facts import Fact, fold
+from services.analytics.domain.facts import BUREAU_TIME, Fact, fold
 from services.analytics.domain.rollup import deltas
 from services.analytics.store import RecentEvent
 from shared.bus.envelope import Received
@@ -19,8 +20,8 @@ RECENT_OF_A_BATCH = 50
 RECENT_KEPT = 500
 
 
-async def project(batch: Sequence[Received], connection: AsyncConnection) -> None:
-    """Fold the batch into the facts of its cases, and move the sums by what that changed.
+async def project(batch: Sequence[Received], connection: AsyncConnection, *, zone: ZoneInfo = BUREAU_TIME) -> None:
+    """Fold the batch into the facts of its cases, and move the sums by what that changed. Days are those of `zone`.
 
     Rows are locked in one order by every worker (facts, open cases, daily, days), and those that all of them write come
     last, so that workers wait for each other briefly and never in a circle.
@@ -29,7 +30,7 @@ async def project(batch: Sequence[Received], connection: AsyncConnection) -> Non
     after: dict[UUID, Fact] = {}
     for received in batch:
         case_id = received.case_id
-        after[case_id] = fold(after.get(case_id) or before.get(case_id), received)
+        after[case_id] = fold(after.get(case_id) or before.get(case_id), received, zone)
     changes = [(before.get(case_id), fact) for case_id, fact in sorted(after.items()) if fact != before.get(case_id)]
     moved = deltas(changes)
     await store.save_facts(connection, [fact for _, fact in changes])

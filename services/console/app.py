@@ -55,7 +55,7 @@ class Console(mode.Service):  # type: ignore[misc]
             Analytics(self._client, urls["analytics"]),
             Registries(self._client, urls["routing"], urls["intake"]),
             ReadinessGateway(self._client, urls),
-            zone=console_settings.zone,
+            zone=settings.zone,
             refresh_seconds=console_settings.console_refresh_seconds,
             max_viewers=console_settings.console_viewers,
         )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-from pydantic import Field, field_validator
+from pydantic import Field
 from pydantic_settings import BaseSettings
 
 from shared.settings import Settings
@@ -27,21 +25,6 @@ class ConsoleSettings(BaseSettings):
     )
     console_refresh_seconds: float = Field(default=2.0, ge=0.2, le=60, description="time between two readings")
     console_viewers: int = Field(default=500, ge=1, le=10_000, description="pages open at once in one process")
-    timezone: str = Field(default="Asia/Shanghai", description="the bureau's time zone: whose today, whose clock")
-
-    @field_validator("timezone")
-    @classmethod
-    def _is_known(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError("is not the name of a time zone; take one like Asia/Shanghai") from None
-        return value
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """The bureau's time zone."""
-        return ZoneInfo(self.timezone)
 
     def url_of(self, service: str, settings: Settings) -> str:
         """The base address of a service, without a slash at its end."""

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import UTC, datetime
 from typing import Annotated, Literal, NoReturn, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from services.followup.domain.codes import MAX_CODE, kept
 from services.followup.inbox import Inbox, Incoming, Receipt, Taken
+from shared.events.times import Instant
 from shared.web.callbacks import HEADER, signed_body
 from shared.web.problems import field_errors
 
@@ -22,17 +22,6 @@ MAX_BATCH = 1_000
 MAX_TEXT = 4_000
 """Characters of a reply: several times the longest concatenated SMS."""
 B = TypeVar("B", bound=BaseModel)
-
-_ISO = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", re.ASCII)
-
-
-def _written_time(value: object) -> object:
-    """A time in ISO 8601. Of a number nobody can tell whether it counts seconds."""
-    if not isinstance(value, str) or not _ISO.match(value):
-        raise PydanticCustomError(
-            "datetime_parsing", "Write the time as ISO 8601 with offset: 2026-11-24T08:30:00+08:00"
-        )
-    return value
 
 
 def _written_code(value: object) -> object:
@@ -46,11 +35,7 @@ def _printable(code: str) -> str:
     return code
 
 
-_Time = Annotated[
-    AwareDatetime,
-    Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC)),
-    BeforeValidator(_written_time),
-]
+_Time = Annotated[Instant, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC))]
 """Times that are meant; the ends of the calendar overflow in other zones."""
 _Code = Annotated[str, Field(max_length=MAX_CODE), AfterValidator(_printable)]
 _Id = Annotated[str, Field(pattern=r"^[!-~]{1,200}$")]

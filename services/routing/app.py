@@ -51,7 +51,7 @@ class Routing(EventService):
 
     def wire(self, kernel: Kernel) -> Wiring:
         """Join domain, tables, bus and HTTP."""
-        bureau = load_bureau(settings.organisation_file)
+        bureau = load_bureau(settings.organisation_file, timezone=settings.timezone)
         aggregates = kernel.aggregates(store.case_table())
         kernel.consumer(AggregateHandler(aggregates, reactions(bureau)), READS)
         commands = Commands(kernel.engine, aggregates, kernel.relay)

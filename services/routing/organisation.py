@@ -159,19 +159,22 @@ class _File(_Part):
 Path_ = tuple[str | int, ...]
 
 
-def load_bureau(path: Path) -> Bureau:
-    """The organisation of the file `path`. Raises `OrganisationError`, with lines and remedies."""
+def load_bureau(path: Path, *, timezone: str | None = None) -> Bureau:
+    """The organisation of the file `path`. Raises `OrganisationError`, with lines and remedies.
+
+    `timezone` is that of the deployment: a file that names another is refused.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise OrganisationError(
             f"There is no organisation file {path}. Set MINSHENG_ORGANISATION_FILE, see deploy/organisation.yaml."
         ) from None
-    return parse_bureau(text, path.name)
+    return parse_bureau(text, path.name, timezone=timezone)
 
 
-def parse_bureau(text: str, name: str = "organisation.yaml") -> Bureau:
-    """The organisation that `text` describes; `name` is how errors call it. Raises `OrganisationError`."""
+def parse_bureau(text: str, name: str = "organisation.yaml", *, timezone: str | None = None) -> Bureau:
+    """The organisation that `text` describes; `name` is how errors call it. Otherwise as `load_bureau`."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         content = yaml.safe_load(text)
@@ -186,6 +189,9 @@ def parse_bureau(text: str, name: str = "organisation.yaml") -> Bureau:
         told = [_line(root, one["loc"], name, one["msg"]) for one in error.errors(include_url=False)]
         raise OrganisationError("\n".join(told)) from None
     wrong = [_line(root, place, name, message) for place, message in _contradictions(file)]
+    if timezone is not None and file.city.timezone != timezone:
+        other = f"MINSHENG_TIMEZONE is {timezone}, and the other services keep to it; write the same zone in both"
+        wrong.append(_line(root, ("city", "timezone"), name, other))
     if wrong:
         raise OrganisationError("\n".join(wrong))
     try:
@@ -292,7 +298,11 @@ def _build(file: _File) -> Bureau:
 
 def _working_calendar(part: _Calendar, timezone: str, days: ChineseDays) -> WorkingCalendar:
     week = week_of(part.days)
-    return chinese_calendar(week, days=days) if part.holidays == "china" else WorkingCalendar(timezone, week)
+    return (
+        chinese_calendar(week, days=days, timezone=timezone)
+        if part.holidays == "china"
+        else WorkingCalendar(timezone, week)
+    )
 
 
 def _pair(deadline: _Deadline) -> tuple[int, int]:

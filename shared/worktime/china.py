@@ -102,7 +102,11 @@ class _Days:
 
 
 def chinese_calendar(
-    week: Week, *, days: ChineseDays | None = None, workday_hours: tuple[Interval, ...] | None = None
+    week: Week,
+    *,
+    days: ChineseDays | None = None,
+    workday_hours: tuple[Interval, ...] | None = None,
+    timezone: str = TIMEZONE,
 ) -> WorkingCalendar:
     """The working calendar of a unit in mainland China that observes public holidays and make-up days.
 
@@ -110,7 +114,7 @@ def chinese_calendar(
     """
     known = days or ChineseDays()
     return WorkingCalendar(
-        TIMEZONE,
+        timezone,
         week,
         holidays=_Days(known.is_holiday),
         workdays=_Days(known.is_workday),

@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from services.analytics.settings import AnalyticsSettings
+from services.followup.settings import FollowupSettings
+from services.intake.settings import IntakeSettings
+from services.routing.settings import RoutingSettings
 from shared.privacy.keys import KeyRingError
 from shared.settings import (
     KEY_SETTINGS,
@@ -141,3 +145,18 @@ def test_an_outbox_keeps_at_least_what_topics_keep() -> None:
     assert Settings(_env_file=None, retention_hours=24, outbox_retention_hours=24).outbox_retention_hours == 24
     with pytest.raises(ValueError, match=r"MINSHENG_OUTBOX_RETENTION_HOURS must not be below MINSHENG_RETENTION_HOURS"):
         Settings(_env_file=None, retention_hours=25, outbox_retention_hours=24)
+
+
+@pytest.mark.parametrize(
+    "name", ["Asia/Minan", "+08:00", "UTC+8", "GMT+8", "Beijing", "asia/shanghai", "../etc/passwd", "CST-8"]
+)
+def test_a_time_zone_that_is_none_is_refused_with_what_to_write(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINSHENG_TIMEZONE", name)
+    with pytest.raises(ValidationError, match="such as Asia/Shanghai"):
+        Settings(_env_file=None)
+
+
+def test_every_service_has_the_one_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINSHENG_TIMEZONE", "Asia/Urumqi")
+    for settings in (IntakeSettings, RoutingSettings, AnalyticsSettings, FollowupSettings, Settings):
+        assert settings(_env_file=None).zone.key == "Asia/Urumqi"

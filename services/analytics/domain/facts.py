@@ -19,7 +19,7 @@ from shared.events import case, followup, request
 from shared.events.base import Event
 
 BUREAU_TIME = ZoneInfo("Asia/Shanghai")
-"""A day of the bureau begins at midnight here."""
+"""A day of the bureau begins at midnight here, unless its time zone is said to be another."""
 
 RECEIVED = "received"
 OPENED = "opened"
@@ -105,13 +105,18 @@ values_of: Callable[[Fact], tuple[Any, ...]] = attrgetter(*FIELDS)
 """The values of a fact, in the order of `FIELDS`."""
 
 
-def fold(fact: Fact | None, told: Told) -> Fact:
-    """The fact after one more event; the given one stays as it was. An event that says nothing new changes nothing."""
+def fold(fact: Fact | None, told: Told, zone: ZoneInfo = BUREAU_TIME) -> Fact:
+    """The fact after one more event; the given one stays as it was. An event that says nothing new changes nothing.
+
+    `zone` is the bureau's, whose calendar tells the day.
+    """
     event = told.event
     step = _STEPS.get(type(event))
     after = Fact(told.case_id) if fact is None else Fact(*values_of(fact))
     if step is not None:
         step(after, event, told.time)
+    if after.received_at is not None and (fact is None or after.received_at != fact.received_at):
+        after.day = after.received_at.astimezone(zone).date()
     return after
 
 
@@ -121,7 +126,6 @@ def _received(fact: Fact, event: request.RequestReceived, _time: datetime) -> No
     fact.channel = event.channel
     fact.family = event.family
     fact.received_at = event.received_at
-    fact.day = event.received_at.astimezone(BUREAU_TIME).date()
     fact.urgent |= event.urgent
     if fact.state is None:
         fact.state = RECEIVED
@@ -133,7 +137,6 @@ def _opened(fact: Fact, event: case.CaseOpened, time: datetime) -> None:
         fact.channel = event.channel
         fact.family = event.family
         fact.received_at = event.received_at
-        fact.day = event.received_at.astimezone(BUREAU_TIME).date()
     fact.urgent |= event.urgent
     fact.state = OPENED
     fact.kind = event.kind.value

@@ -19,10 +19,10 @@ from pydantic_core import PydanticCustomError
 from services.intake.domain.datum import Datum
 from services.intake.domain.text import formerly, normalise_line, normalise_text
 from shared.events.request import Location
+from shared.events.times import Instant
 from shared.events.words import ChannelId, RequestKind
 from shared.folding import is_visible
 from shared.privacy.contact import MisspeltNumberError, PhoneReading, read_phone
-from shared.web.times import Instant
 
 MAX_BODY = 20_000
 MAX_SUBJECT = 200

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -282,3 +283,15 @@ def test_a_case_moves_with_its_unit_and_leaves_nothing_behind() -> None:
 def test_a_case_that_only_follow_up_has_told_of_is_counted_nowhere_yet() -> None:
     fact = folded(uuid4(), [surveyed()])[-1]
     assert recount([fact]) == Deltas({}, {})
+
+
+def test_the_day_is_that_of_the_bureaus_time_zone() -> None:
+    # 23:30 in Shanghai, 21:30 in Urumqi, and past midnight in Tokyo.
+    told = Said(uuid4(), BEGIN, received())
+    days = {zone: fold(None, told, ZoneInfo(zone)).day for zone in ("Asia/Shanghai", "Asia/Urumqi", "Asia/Tokyo")}
+    assert days == {
+        "Asia/Shanghai": date(2026, 3, 2),
+        "Asia/Urumqi": date(2026, 3, 2),
+        "Asia/Tokyo": date(2026, 3, 3),
+    }
+    assert fold(None, told).day == date(2026, 3, 2)

@@ -20,7 +20,7 @@ def test_services_are_on_this_machine_unless_told_otherwise(monkeypatch: pytest.
 def test_a_time_zone_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINSHENG_TIMEZONE", "Asia/Minan")
     with pytest.raises(ValidationError, match="timezone"):
-        ConsoleSettings(_env_file=None)
+        Settings(_env_file=None)
 
 
 @pytest.mark.parametrize("service", WATCHED)

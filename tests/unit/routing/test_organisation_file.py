@@ -132,3 +132,16 @@ def test_in_the_deployed_organisation_every_district_and_category_has_a_unit_wit
     assert all(unit.officers for unit in bureau.units.values())
     handled = {category for unit in bureau.units.values() for category in unit.categories}
     assert handled == set(bureau.taxonomy.categories)
+
+
+def test_a_file_of_another_time_zone_than_the_deployments_is_refused() -> None:
+    assert parse_bureau(TEXT, timezone="Asia/Shanghai")
+    with pytest.raises(
+        OrganisationError, match=r"line \d+ \(city\.timezone\): MINSHENG_TIMEZONE is Asia/Urumqi.*the same"
+    ):
+        parse_bureau(TEXT, timezone="Asia/Urumqi")
+
+
+def test_office_hours_with_chinese_holidays_are_those_of_the_citys_zone() -> None:
+    elsewhere = parse_bureau(TEXT.replace("Asia/Shanghai", "Asia/Urumqi"))
+    assert {unit.calendar.timezone.key for unit in elsewhere.units.values()} == {"Asia/Urumqi"}
