@@ -1,56 +1,25 @@
-"""Reading what citizens write back: a number from 1 to 5, the words of the scale, with or without more text.
+"""Reading what citizens write back: their mark, their comment, and whether they want no more messages.
 
-What isn't clear is never guessed: a citizen who writes "1 不满意" has mixed up the ends of the scale, and "3天了" is no
-mark. Such replies are kept as comments, and the citizen is asked once more.
+A mark is taken only from what can mean nothing else (`marks`), and only where what stands beside it agrees (`remarks`):
+who writes "1 不满意" has mixed up the ends of the scale, and "3天了" is no mark. What isn't clear is never guessed:
+it is kept as a comment, the citizen is asked once more, and then a person reads it. A wrong mark closes a case that
+isn't settled, or reopens one that is; an unclear one costs a question.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
+from services.followup.domain import optouts
+from services.followup.domain.marks import Mark, Opening, mark_at, opening, skip_breaks
+from services.followup.domain.remarks import agrees, quotes_us
+from services.followup.domain.typed import Typed, typed
 from shared.events.words import Satisfaction
 
 MAX_COMMENT = 1_000
 """Characters of a comment that are kept; a concatenated SMS is shorter."""
 
-_BY_DIGIT = dict(zip("12345", Satisfaction, strict=True))
-
-# One character for one, and no more than is needed to read the mark: the comment stays as the citizen wrote it.
-_PLAIN = {
-    **{0xFEE0 + code: code for code in (*range(0x30, 0x3A), *range(0x41, 0x5B), *range(0x61, 0x7B))},
-    **{first + n: 0x31 + n for first in (0x2460, 0x2474, 0x2488, 0x2776) for n in range(9)},
-    0x3000: 0x20,
-}
-# A number before one of these counts something ("3天了还没人来"), it doesn't mark.
-_COUNTED = "天个次年月日号楼点分元块角万千百十周小时秒人位名岁辆家台条件栋层级期米公里度倍份项遍回路"
-_MARK = re.compile(rf"[(（\[【]?([1-5])[)）\]】]?(?![0-9{_COUNTED}]|[.,:/~．，：-]\s*\d)\s*[、,，.。;；:：!！\-~]*\s*")
-
-# They hold 不 or 没 but deny nothing, and would look like a denied 满意.
-_IDIOMS = re.compile(r"不错|不愧|没问题|没得说|没话说|不得不|不用说|没想到|不仅|不但")
-_GAP = r"[^，。,.;；!！?？\s]"
-_ASKED = r"(?!\s*(?:[吗么呢]|[?？]))"
-_WORDS: tuple[tuple[re.Pattern[str], Satisfaction], ...] = (
-    (
-        re.compile(r"(?:非常|十分|极其|极|特别|相当|很|太|最|超级?|完全|根本|一点[儿也都]*|丝毫)(?:的|地)?不满意?"),
-        Satisfaction.VERY_DISSATISFIED,
-    ),
-    (re.compile(rf"(?:不|没|无法|难|未|谈何|哪里?能?|怎么){_GAP}{{0,5}}满意|不满"), Satisfaction.DISSATISFIED),
-    (
-        re.compile(rf"(?:基本上?|大体上?|大致|总体|比较|还算|还){_GAP}{{0,1}}满意{_ASKED}"),
-        Satisfaction.BASICALLY_SATISFIED,
-    ),
-    (
-        re.compile(rf"(?:非常|十分|极其|极|特别|相当|很|太|最|超级?|完全){_GAP}{{0,2}}满意{_ASKED}|满意极了"),
-        Satisfaction.VERY_SATISFIED,
-    ),
-    (re.compile(rf"满意{_ASKED}"), Satisfaction.SATISFIED),
-)
-# "1或2", "3 4": which of them is meant?
-_SECOND_MARK = re.compile(r"[或和到/、 ]*[1-5]\s*[。.!！]?")
-# Nothing but the word of the scale itself: no comment.
-_BARE = re.compile(r"(?:(?:非常|很|基本|不|非常不|很不)?满意)?\s*[了的]?[。.!！~\s]*")
-_STOP = re.compile(r"(?:回复?)?\s*(?:td|t|退订|取消|拒收)\s*[。.!！]?", re.IGNORECASE)
+_FAIR = Satisfaction.BASICALLY_SATISFIED
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,32 +32,87 @@ class Reply:
 
 
 def parse(text: str) -> Reply:
-    """Read a reply. The comment is what the citizen wrote beyond the mark; all of it where there is no clear mark."""
-    plain = text.translate(_PLAIN).strip()
-    if _STOP.fullmatch(plain):
-        return Reply(None, None, opted_out=True)
-    marked = _MARK.match(plain)
-    said = plain[marked.end() :] if marked else plain
-    levels = _levels(said)
-    if marked:
-        levels.insert(0, _BY_DIGIT[marked[1]])
-        if _SECOND_MARK.fullmatch(said):
-            levels.clear()
-    if len({level.is_satisfied for level in levels}) != 1:
-        return Reply(None, _comment(plain))
-    return Reply(levels[0], None if _BARE.fullmatch(said) else _comment(said))
+    """Read a reply. The comment is what the citizen wrote beyond the mark; all of it where there is no clear mark.
+
+    A reply may give a mark and ask for no more messages: then both are set. A text longer than what is kept of it is
+    left to a person.
+    """
+    reply = typed(text)
+    if len(reply.plain) > MAX_COMMENT:
+        return Reply(None, _comment(reply.since(0)))
+    opted_out = optouts.opted_out(reply)
+    if found := opening(reply):
+        marks = _marks(reply, found)
+        if level := _level(reply, found, marks, opted_out=opted_out):
+            return Reply(level, _comment(reply.since(_beyond(reply, marks))), opted_out)
+    if opted_out and optouts.says_nothing_else(reply):
+        return Reply(None, None, opted_out)
+    return Reply(None, _comment(reply.since(0)), opted_out)
 
 
-def _levels(text: str) -> list[Satisfaction]:
-    """The words of the scale in a text, the strongest first; each stretch of text counts once."""
-    rest = _IDIOMS.sub("、", text)
-    found: list[Satisfaction] = []
-    for pattern, level in _WORDS:
-        rest, times = pattern.subn("、", rest)
-        if times:
-            found.append(level)
-    return found
+def _level(reply: Typed, found: Opening, marks: list[Mark], *, opted_out: bool) -> Satisfaction | None:
+    """The level, where all marks and everything around them agree."""
+    level = _common(marks)
+    if level is None or quotes_us(reply.plain):
+        return None
+    if found.complains if level.is_satisfied else found.praises:
+        return None
+    # Whoever is satisfied says thanks: beside a bare 4 or 5 it shows that the ends of the scale are mixed up.
+    by_word = any(not mark.digit for mark in marks)
+    thanks_are_neutral = opted_out or by_word or marks[0].chosen or found.greets
+    if found.thanks and not level.is_satisfied and not thanks_are_neutral:
+        return None
+    end = marks[-1].end
+    begins = skip_breaks(reply.plain, end)
+    remark = reply.plain[begins:]
+    if level.is_satisfied and reply.plain[end : end + 2] in ("..", "。。"):
+        return None
+    if opted_out:
+        remark = ",".join(optouts.without_silence(remark)[1])
+    agreed = not remark or agrees(
+        remark,
+        level,
+        apart=begins > end or end in reply.gaps,
+        surely=by_word,
+        thanks_are_neutral=thanks_are_neutral,
+    )
+    return level if agreed else None
 
 
-def _comment(text: str) -> str | None:
-    return text[:MAX_COMMENT].strip() or None
+def _marks(reply: Typed, found: Opening) -> list[Mark]:
+    """The mark and those that follow it immediately: `1 非常满意`, `满意（2）`."""
+    marks = [found.mark]
+    while mark := mark_at(reply, skip_breaks(reply.plain, marks[-1].end)):
+        marks.append(mark)
+    return marks
+
+
+def _common(marks: list[Mark]) -> Satisfaction | None:
+    """The one level of marks that agree.
+
+    A digit decides beside a word of its side of the scale that follows it, since many who choose 1 or 5 write no more
+    than 满意 or 不满意; the middle of the scale agrees with itself alone.
+    """
+    first = marks[0]
+    levels = {mark.level for mark in marks}
+    if sum(mark.digit for mark in marks) > 1:
+        return None
+    if len(levels) == 1:
+        return first.level
+    if not first.digit or len(marks) > 2 or _FAIR in levels:
+        return None
+    return first.level if len({level.is_satisfied for level in levels}) == 1 else None
+
+
+def _beyond(reply: Typed, marks: list[Mark]) -> int:
+    """Where the comment begins: after a mark that stands first and says nothing but its level, else with the reply."""
+    if marks[0].start > 0:
+        return 0
+    after = skip_breaks(reply.plain, marks[-1].end)
+    if not marks[0].digit:
+        return after if after == len(reply.plain) and all(mark.bare for mark in marks) else 0
+    return next((mark.start for mark in marks if not mark.bare), after)
+
+
+def _comment(text: str | None) -> str | None:
+    return text[:MAX_COMMENT].strip() or None if text else None

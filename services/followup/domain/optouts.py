@@ -1,0 +1,140 @@
+"""Asking for no more messages, in polite or angry words. A denied wish is none, nor is one about somebody else."""
+
+from __future__ import annotations
+
+import re
+
+from services.followup.domain.marks import GREETING, OFFICER, THANKS
+from services.followup.domain.typed import Typed
+
+_POLITE = (
+    rf"(?:{GREETING}|{OFFICER}|{THANKS}|不好意思|抱歉|对不起|好的|收到|知道了|烦死了?|烦人|烦不烦|真烦|"
+    rf"烦(?![死人不])|有完没完|没完没了|拜托|求求?你们?了?|(?:好了|行了|够了){{1,3}}+)"
+)
+_ASKING = (
+    r"(?:请|麻烦|拜托|求求?|烦请|希望|强烈|要求|务必|能不能|可不可以|可以|能否?|恳请|劳驾|申请|我们?|俺|想|要|帮我|"
+    r"帮忙|给我|替我|你们?|您们?|贵局|公安局?|以后|今后|从今往后|从此|都|就|也|真的|赶紧|马上|立刻|立即|尽快|永远|"
+    r"千万|再也|谢谢|怎么|怎样|如何|咋|才能|直接|全部|所有|的|本人|[本此]号码?)*+"
+)
+_MESSAGES = r"(?:短信|短消息|短讯|简讯|讯息|信息|消息|通知|微信|回访|提醒|推送)"
+_SUCH = (
+    r"(?:[这此该][种类些个条样]*|任何|一切|所有|全部|什么|你们?|恁|贵局|我|对我|给我|垃圾|骚扰|广告|营销|评价|调查|相关|"
+    r"手机|的)*+"
+)
+_NOT = r"(?:不要|别|请勿|勿|甭|莫|唔好|不用|不必|无需|无须|不需要|没必要|不许|不准|停止|停|拒绝|谢绝|少)"
+_AGAIN = (
+    r"(?:再|继续|总是?|老是?|一直|天天|整天|每[天次]|反复|重复|给|向|往|对|跟|和|我们?|俺|咱|本人|的|这个|[本此]号码?|"
+    r"此|这样|手机|号码?|上|里|频繁|随便|乱|来|你们|动不动|就|都|一遍遍|一次次|没完没了地?|一个劲地?|进行|接着|瞎|做)*+"
+)
+_DOING = (
+    rf"(?:发送|推送|发来|群发|发|传(?=简讯|短信|讯息)|打扰|骚扰(?!电话)|回访|联系|通知|轰炸|提醒|回复我|[烦找]我|"
+    rf"问(?=我|了)|催我?|(?<=来)(?:烦|(?={_MESSAGES}))|(?<=勿)扰|[让叫要]我再?(?:评价?|打分|回复))"
+)
+_WHAT = (
+    rf"(?:{_MESSAGES}|过来|来|给|到|我们?|俺|任何|这[种类些个样]*|此类|该类|你们?|恁|贵局|垃圾|骚扰|广告|营销|评价|"
+    rf"调查|满意度|的|相关|什么|老人家?|生活|东西|邮件|内容|手机|号码?|上|一类)*+"
+)
+_END = r"(?:一下|了|啦|吧|呀|啊|喽|咯|哈|嘛|没|好吗|行吗|吗|行不行|可以吗|好不好|ok)*+"
+_SILENCE = (
+    rf"(?:{_ASKING}(?:{_SUCH}{_MESSAGES}{_ASKING})?{_NOT}{_AGAIN}{_DOING}{_WHAT}(?:{_DOING}{_WHAT})?{_END}|"
+    rf"(?:可以|能)不(?:要|再)*发{_WHAT}{_END}|(?:qing )?(?:bie|bu ?yao) ?(?:zai ?)?fa ?le)"
+)
+_RECEIVING = (
+    rf"(?:{_ASKING}(?:不想要?|不愿意?|不希望|不再|不要|不|别让我|拒绝)(?:再|继续|让我|还)*+"
+    rf"(?:(?:收到|接收|接到|接受|看到|参[与加]|收|看)(?={_SUCH}{_MESSAGES}){_WHAT}|被(?:你们)?(?:打扰|骚扰|烦)){_END})"
+)
+_UNSUBSCRIBE = (
+    rf"(?:{_ASKING}(?:(?:回复?|发送?)?(?:(?:t ?d ?)+|t(?=退订)|退订|tui ?ding)(?:回复?t?d?)?|(?<=回)t|(?<=回复)t|"
+    rf"(?:取消|关闭|关掉|停止|退出)(?:订阅|{_SUCH}(?:发送?)?(?:{_MESSAGES}|服务))|解除订阅|"
+    rf"拒(?:收了|[收接绝](?={_SUCH}{_MESSAGES}))|unsubscribe|opt ?-?out)t?d?"
+    rf"(?:{_SUCH}(?:服务|业务|{_MESSAGES}))*{_END})"
+)
+_NOT_WANTED = rf"(?:{_ASKING}(?:不需要|不要|不想要|不稀罕|用不着){_SUCH}{_MESSAGES}{_END})"
+_MY_NUMBER = r"(?:我的?|本人的?|这个)?(?:手机号码?|手机|号码?|电话|名字)"
+_BLOCKING = (
+    rf"(?:(?:请|麻烦|你们|我的?|已经?|直接|就|要|会|把|将|{_MY_NUMBER}|从[^中里]{{0,8}}[中里]|给|都)*+"
+    rf"(?:拉黑|屏蔽|加入?黑名单|拉入?黑名单|移除|加?入?免打扰|(?<=[我码号话字机中里])(?:删[了掉除]?|去掉|移出)|"
+    rf"删[除掉了]{_MY_NUMBER})(?:你们|我|这个号码?|发送|名单|处理|去)*+{_END})"
+)
+_THREAT = (
+    r"(?:(?:你们|要是|如果|敢)*+再(?:敢|给我|继续|乱)*+(?:来?发|来(?=短信|信息|消息)|打扰|骚扰|烦我)(?:短信|信息|消息|来|我)*+,?(?:我|"
+    r"本人)?(?:就|要|必|一定)*+(?:去)?"
+    r"(?:投诉|举报|拉黑|报警|告)(?:你们?|了)*+)"
+)
+_ENGLISH = (
+    r"(?:(?:please |pls )?(?:stop(?: all| it)?|stopall|unsubscribe(?: me)?|opt ?-?out|(?:remove me|"
+    r"take me off)(?: (?:from )?(?:the|your|this) list)?|remove my number|cancel subscription|"
+    r"stop (?:sms|texts|messages|texting|messaging|sending|contacting|bothering)(?: me)?"
+    r"(?: (?:any ?more|messages|texts|sms|these|text messages))*|"
+    r"(?:do not|don't|dont) (?:text|message|contact|sms|send|bother)(?: me)?(?: (?:again|any ?more|messages|"
+    r"texts|sms))*|no more (?:messages|texts|sms)|"
+    r"leave me alone)(?: please| pls| thanks| thank you)?)"
+)
+_CORE = rf"(?:{_SILENCE}|{_RECEIVING}|{_UNSUBSCRIBE}|{_NOT_WANTED}|{_BLOCKING}|{_THREAT}|{_ENGLISH})"
+_ASKS = re.compile(rf"{_POLITE}*+{_CORE}(?:{_CORE}|{_POLITE})*")
+# As a whole reply only: within more words each of them may mean the case.
+_SHORT = re.compile(
+    rf"(?:请|我要)?(?:(?:回复?|发送?)?t|n|退定?|退出|推订|取消|拒收|拒接|不再?接收|删除我|把我删除|拒绝接收|取消发送|停止服务|停|停止|停发|勿扰|拉黑|屏蔽|打住|stop|cancel|"
+    rf"end|quit|remove)(?:了|"
+    rf"吧)?(?:,?{THANKS})?"
+)
+# Any wish for no more messages holds one of these; most replies hold none.
+_HINT = re.compile(
+    r"[发传移免扰烦找催问停拒退推黑蔽除删消关联通轰醒短信息评回不别td]|unsub|opt|fa ?le|stop|remove|cancel|end|quit|"
+    r"no more|alone|^n$"
+)
+_DENIED = re.compile(
+    r"(?:(?<![能可])不|没|别|未|勿|甭|莫|无法)(?:要|想|会|能|用|必|有|去|曾|办理|申请|给我|帮我|打算|准备|是|需要|再)*"
+    r"(?:退订|td|取消|关闭|拉黑|屏蔽|停止|停发|停|拒收|删|移除|unsubscribe)|(?:要不要|是否|可否)(?:退订|取消)|"
+    r"(?:never|not|don't|dont|"
+    r"didn't) (?:stop|unsubscribe)"
+)
+_CLAUSES = re.compile(r"(?<=[1-5]) ?(?![0-9])|[,.。;!?~\n、:…—–()【】\[\]]+")
+_OWN_CASE = re.compile(r"我(?:都|已经?|早就){0,3}+[说讲][过了]|(?:号码?|手机|我|电话)不是[他她].{0,3}|不认识[他她]")
+# Whoever is told of: then the wish may be about their messages.
+_ABOUT_OTHERS = re.compile(
+    r"[他她它]|人家|对方|别人|邻居|房东|物业|老板|公司|商家|[商饭酒]店|平台|骗子|中介|贷款|推销|电信|移动|联通|宽带|"
+    r"套餐|银行|快递|"
+    r"前[夫妻]|朋友|同学|说|讲|写|告诉|让|叫|管管|制止|举报|诈骗|噪[音声]|发帖|扣费|收费|会员|验证码|号码是|内容|"
+    r"[“”\"「」]"
+)
+MAX_LENGTH = 80
+"""Who only wants to be left alone is brief; a longer text is read by a person."""
+
+
+def opted_out(reply: Typed) -> bool:
+    """Whether a reply asks for no more messages."""
+    plain = reply.plain
+    if len(plain) > MAX_LENGTH or not _HINT.search(plain) or _DENIED.search(_close(plain)):
+        return False
+    if says_nothing_else(reply):
+        return True
+    asking, others = without_silence(_with_gaps(reply))
+    return bool(asking) and not _ABOUT_OTHERS.search(_OWN_CASE.sub("", ",".join(others)))
+
+
+def says_nothing_else(reply: Typed) -> bool:
+    """Whether a whole reply is the wish for no more messages."""
+    bare = _close(reply.plain).strip(" ,.。;!?~、:()【】[]“”\"'")
+    return bool(_SHORT.fullmatch(bare) or _ASKS.fullmatch(bare))
+
+
+def without_silence(plain: str) -> tuple[list[str], list[str]]:
+    """The clauses of a folded text that ask for no more messages, and the others."""
+    asking: list[str] = []
+    others: list[str] = []
+    for clause in filter(None, _CLAUSES.split(plain)):
+        (asking if _ASKS.fullmatch(_close(clause)) else others).append(clause)
+    return asking, others
+
+
+def _with_gaps(reply: Typed) -> str:
+    return "".join(f"\n{one}" if place in reply.gaps else one for place, one in enumerate(reply.plain))
+
+
+def _close(plain: str) -> str:
+    """Without blanks, but those between Latin words."""
+    return _BLANK.sub("", plain.strip())
+
+
+_BLANK = re.compile(r"(?<![a-z'])[ \n]|[ \n](?![a-z'])")
