@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from tests.evaluation.replies import replies
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -15,3 +17,6 @@ app = typer.Typer(
 @app.callback()
 def evaluate() -> None:
     """Measure how well the platform understands people, on texts of our own, by family."""
+
+
+app.command()(replies)
