@@ -171,7 +171,8 @@ class LiveApp:
         now = time.time()
         for event in events:
             at = event.message.timestamp
-            if dict(event.headers).get("ce_type") == _TYPE and self._counted.is_new(event.key, at, now):
+            types = [value for name, value in event.headers if name == "ce_type"]
+            if types == [_TYPE] and self._counted.is_new(event.key, at, now):
                 groups[_family(event.value), int(at) // STEP_SECONDS].append(event)
         for (family, _), alike in groups.items():
             self._families.add(family)

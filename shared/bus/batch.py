@@ -39,12 +39,12 @@ def record_of(message: object) -> Record:
     received = error = None
     headers = tuple(message.headers)  # type: ignore[attr-defined]
     topic, partition, offset = message.topic, message.partition, message.offset  # type: ignore[attr-defined]
-    value = message.value  # type: ignore[attr-defined]
+    key, value = message.key, message.value  # type: ignore[attr-defined]
     try:
-        received = decode(topic, partition, offset, headers, value)
+        received = decode(topic, partition, offset, headers, value, key)
     except UndecodableError as undecodable:
         error = undecodable
-    return Record(topic, partition, offset, message.key, value, headers, received, error)  # type: ignore[attr-defined]
+    return Record(topic, partition, offset, key, value, headers, received, error)
 
 
 class Applier(Protocol):

@@ -228,7 +228,7 @@ def _letter(row: Any) -> Letter:
     headers = tuple((name, base64.b64decode(value)) for name, value in row.headers)
     received = error = None
     try:
-        received = decode(row.topic, row.partition, row.offset, headers, row.value)
+        received = decode(row.topic, row.partition, row.offset, headers, row.value, row.key)
     except UndecodableError as undecodable:
         error = undecodable
     record = Record(row.topic, row.partition, row.offset, row.key, row.value, headers, received, error)

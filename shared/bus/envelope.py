@@ -22,6 +22,10 @@ Headers = Sequence[tuple[str, bytes | None]]
 CONTENT_TYPE = b"application/json"
 _SPECVERSION = ("ce_specversion", b"1.0")
 _CONTENT = ("content-type", CONTENT_TYPE)
+_PREFIX = "ce_"
+_PLACE = frozenset({"ce_source", "ce_subject", "ce_sequence"})
+"""Attributes that say whose event this is, and the how manieth."""
+_ATTRIBUTES = _PLACE | {"ce_specversion", "ce_id", "ce_type", "ce_time"}
 _SEQUENCE_DIGITS = 10
 """The sequence extension asks for values that order as text; ten digits outlast any case."""
 LARGEST_SEQUENCE = 2**31 - 1
@@ -117,13 +121,23 @@ def _digits(sequence: int) -> bytes:
     return str(sequence).zfill(_SEQUENCE_DIGITS).encode()
 
 
-def decode(topic: str, partition: int, offset: int, headers: Headers, value: bytes | None) -> Received:
+def decode(
+    topic: str, partition: int, offset: int, headers: Headers, value: bytes | None, key: bytes | None
+) -> Received:
     """Read a record; raises `UndecodableError` with a stable reason and whatever identity the headers give.
 
     Raises nothing else, whatever lies on the topic: one record that did would hold up its partition for ever.
     """
     found: dict[str, bytes | None] = dict(headers)
+    repeated = _repeated(headers) if len(found) < len(headers) or not all(map(str.islower, found)) else None
     identity = _identity(found)
+    if repeated is not None:
+        # Which of the two is meant nobody can tell; where it names the place in a case, that place is unknown.
+        raise UndecodableError(
+            "repeated-attribute",
+            f"the header {repeated} stands there more than once",
+            Identity() if repeated in _PLACE else identity,
+        )
     if found.get("ce_specversion") != b"1.0":
         raise UndecodableError("not-a-cloudevent", "the header ce_specversion is absent or not 1.0", identity)
     if identity.source is None or identity.case_id is None or identity.sequence is None or identity.type is None:
@@ -133,6 +147,9 @@ def decode(topic: str, partition: int, offset: int, headers: Headers, value: byt
             f"{LARGEST_SEQUENCE}) are required",
             identity,
         )
+    if key != str(identity.case_id).encode():
+        # Order holds for the key alone. Under another one this is no event of its subject's order, nor of the key's.
+        raise UndecodableError("key-mismatch", "the record's key is not the case id in ce_subject", Identity())
     cls = event_class(identity.type)
     if cls is None:
         raise UndecodableError("unknown-type", f"no event {identity.type} in this catalogue", identity)
@@ -159,6 +176,18 @@ def decode(topic: str, partition: int, offset: int, headers: Headers, value: byt
         traceparent=trace.decode() if trace and len(trace) == _TRACEPARENT_BYTES and trace.isascii() else None,
         event=event,
     )
+
+
+def _repeated(headers: Headers) -> str | None:
+    """The CloudEvents header that stands there more than once, in whatever case its name is written."""
+    seen: set[str] = set()
+    for name, _ in headers:
+        plain = name.lower()
+        if plain.startswith(_PREFIX):
+            if plain in seen:
+                return plain if plain in _ATTRIBUTES else f"{_PREFIX}…"
+            seen.add(plain)
+    return None
 
 
 def _identity(found: Mapping[str, bytes | None]) -> Identity:

@@ -16,6 +16,7 @@ from shared.bus.commands import Commands
 from shared.bus.handlers import AggregateHandler, Aggregates, Reaction
 from shared.bus.partitioning import partition_of
 from shared.bus.progress import FencedError, begin_offset, load_offsets
+from shared.bus.publisher import Outgoing
 from shared.bus.retries import Retries
 from shared.bus.watch import Watch
 from shared.decision import Decision, Moment
@@ -229,6 +230,48 @@ async def test_records_that_no_column_could_hold_stop_nobody(bench: Bench) -> No
 
     await until(sorted_out, what="the strange ones are set aside, the good ones applied")
     await until(lambda: _nothing_pending(bench), what="every dead letter is told of on its topic")
+
+
+async def test_what_names_two_places_or_lies_under_another_key_is_set_aside(bench: Bench) -> None:
+    case, other, third = sorted(uuid4() for _ in range(3))
+    bench.worker(handler())
+
+    def of(sequence: int, *more: tuple[str, bytes], key: UUID | None = None) -> Outgoing:
+        record = bench.outgoing(case, sequence, request())
+        # Its partition stays, which is where the key's order is.
+        return record._replace(headers=[*record.headers, *more], key=record.key if key is None else str(key).encode())
+
+    misplaced = [
+        of(1, key=other),
+        of(1, ("ce_subject", str(third).encode())),
+        of(1, ("CE_Subject", str(case).encode())),
+        of(1)._replace(key=None),
+    ]
+    await bench.publisher.publish(misplaced)
+    await bench.send([(one, sequence, request()) for one in (case, other, third) for sequence in (1, 2)])
+
+    async def sorted_out() -> bool:
+        return len(await letters(bench)) == len(misplaced) and await total(bench) == 6
+
+    await until(sorted_out, what="the misplaced ones are set aside, and no case waits for them")
+    found = await letters(bench)
+    assert {letter.state for letter in found} == {"failed"}
+    assert sorted(letter.reason for letter in found) == ["key-mismatch"] * 2 + ["repeated-attribute"] * 2
+    # One whose place is known holds up what comes after it.
+    await bench.publisher.publish([of(3, ("ce_type", b"minsheng.other.v1"))])
+    await bench.send([(case, 4, request()), (other, 3, request())])
+
+    async def waits() -> bool:
+        return len(await letters(bench, "waiting")) == 1 and await total(bench) == 7
+
+    await until(waits, what="the case waits")
+    # Given up, they name no case, and none is moved by it.
+    await ask(bench, "discard")
+
+    async def settled() -> bool:
+        return await letters(bench, *dead_letters.OPEN_STATES) == [] and await total(bench) == 8
+
+    await until(settled, what="all are settled, and the case goes on")
 
 
 async def _nothing_pending(bench: Bench) -> bool:

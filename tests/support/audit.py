@@ -150,7 +150,9 @@ class Auditor:
             for place in places:
                 while await consumer.position(place) < ends[place]:
                     for messages in (await consumer.getmany(place, timeout_ms=1000)).values():
-                        found.extend(decode(m.topic, m.partition, m.offset, m.headers, m.value) for m in messages)
+                        found.extend(
+                            decode(m.topic, m.partition, m.offset, m.headers, m.value, m.key) for m in messages
+                        )
             return found
         finally:
             await consumer.stop()

@@ -187,7 +187,7 @@ class Bench:
                 await consumer.seek_to_beginning(place)
             while any([await consumer.position(place) < ends[place] for place in places]):
                 for messages in (await consumer.getmany(timeout_ms=1000)).values():
-                    found.extend(decode(m.topic, m.partition, m.offset, m.headers, m.value) for m in messages)
+                    found.extend(decode(m.topic, m.partition, m.offset, m.headers, m.value, m.key) for m in messages)
             return found
         finally:
             await consumer.stop()

@@ -25,7 +25,7 @@ def record(case: UUID, sequence: int, source: str = SOURCES[0], *, bad: bool = F
     )
     received = error = None
     try:
-        received = decode("t", 0, sequence, headers, b"{}" if bad else VALUE)
+        received = decode("t", 0, sequence, headers, b"{}" if bad else VALUE, str(case).encode())
     except UndecodableError as undecodable:
         error = undecodable
     return Record("t", 0, sequence, str(case).encode(), VALUE, tuple(headers), received, error)
@@ -117,7 +117,7 @@ def test_what_is_not_an_event_says_why(change: dict[str, bytes], reason: str) ->
         source=SOURCES[0], type=CaseAccepted.TYPE, case_id=CASES[0], sequence=1, time=NOW, traceparent=None
     )
     with pytest.raises(UndecodableError) as raised:
-        decode("t", 0, 0, [(name, change.get(name, value)) for name, value in headers], VALUE)
+        decode("t", 0, 0, [(name, change.get(name, value)) for name, value in headers], VALUE, str(CASES[0]).encode())
     assert raised.value.reason == reason
 
 
@@ -126,7 +126,7 @@ def test_a_wrong_schema_is_told_without_its_values() -> None:
         source=SOURCES[0], type=CaseAccepted.TYPE, case_id=CASES[0], sequence=1, time=NOW, traceparent=None
     )
     with pytest.raises(UndecodableError) as raised:
-        decode("t", 0, 0, headers, b'{"officer": 13900000001, "accepted_at": "x"}')
+        decode("t", 0, 0, headers, b'{"officer": 13900000001, "accepted_at": "x"}', str(CASES[0]).encode())
     assert "officer" in raised.value.detail
     assert "13900000001" not in str(raised.value)
 
@@ -136,7 +136,7 @@ def test_an_event_survives_its_envelope() -> None:
     headers = headers_of(
         source=SOURCES[1], type=CaseAccepted.TYPE, case_id=CASES[1], sequence=7, time=NOW, traceparent=trace
     )
-    received = decode("t", 3, 9, headers, VALUE)
+    received = decode("t", 3, 9, headers, VALUE, str(CASES[1]).encode())
     assert (received.source, received.case_id, received.sequence, received.time) == (SOURCES[1], CASES[1], 7, NOW)
     assert (received.partition, received.offset, received.traceparent) == (3, 9, trace)
     assert received.event == CaseAccepted(officer="o-1", accepted_at=NOW)

@@ -32,8 +32,11 @@ def good(**changed: Any) -> list[tuple[str, Any]]:
     return [(name, changed.get(name.removeprefix("ce_"), value)) for name, value in headers]
 
 
-def read(headers: Any, value: bytes | None = EVENT.encode()) -> Any:
-    return decode("minsheng.requests", 3, 17, headers, value)
+KEY = str(CASE).encode()
+
+
+def read(headers: Any, value: bytes | None = EVENT.encode(), key: bytes | None = KEY) -> Any:
+    return decode("minsheng.requests", 3, 17, headers, value, key)
 
 
 @given(
@@ -44,7 +47,7 @@ def read(headers: Any, value: bytes | None = EVENT.encode()) -> Any:
 def test_what_was_written_is_read(sequence: int, time: datetime, source: str) -> None:
     case = uuid4()
     headers = headers_of(source=source, type=EVENT.TYPE, case_id=case, sequence=sequence, time=time, traceparent=TRACE)
-    received = read(headers)
+    received = read(headers, key=str(case).encode())
     assert (received.topic, received.partition, received.offset) == ("minsheng.requests", 3, 17)
     assert (received.source, received.type, received.case_id) == (source, EVENT.TYPE, case)
     assert (received.sequence, received.time, received.traceparent) == (sequence, time, TRACE)
@@ -99,6 +102,40 @@ def test_a_broken_value_is_told_without_its_content() -> None:
 @pytest.mark.parametrize("traceparent", [None, b"", b"x" * 200, b"00-\0", b"\xff"])
 def test_a_trace_that_is_none_is_dropped_and_the_event_read(traceparent: bytes | None) -> None:
     assert read(good(traceparent=traceparent)).traceparent is None
+
+
+@pytest.mark.parametrize("name", [name for name, _ in good() if name.startswith("ce_")])
+@pytest.mark.parametrize("spelt", [str.lower, str.upper, str.title])
+@pytest.mark.parametrize("first", [True, False])
+def test_an_attribute_that_stands_there_twice_is_taken_for_neither(name: str, spelt: Any, first: bool) -> None:
+    again = (spelt(name), dict(good())[name])
+    with pytest.raises(UndecodableError) as refused:
+        read([again, *good()] if first else [*good(), again])
+    assert refused.value.reason == "repeated-attribute"
+    assert name in refused.value.detail
+    # Where it would name the place in a case, nobody knows the place.
+    assert refused.value.identity.is_known is (name not in {"ce_source", "ce_subject", "ce_sequence"})
+
+
+def test_an_extension_of_somebody_elses_may_stand_there_once() -> None:
+    assert read([*good(), ("ce_partitionkey", b"x"), ("X-Trace", b"1"), ("X-Trace", b"2")]).case_id == CASE
+    with pytest.raises(UndecodableError, match="repeated-attribute"):
+        read([*good(), ("ce_13900000001", b"x"), ("ce_13900000001", b"y")])
+
+
+@pytest.mark.parametrize("key", [None, b"", b"\xff", str(uuid4()).encode(), KEY.upper(), KEY + b" ", CASE.bytes])
+def test_a_key_that_is_not_the_subject_is_no_order_of_the_case(key: bytes | None) -> None:
+    with pytest.raises(UndecodableError) as refused:
+        read(good(), key=key)
+    assert refused.value.reason == "key-mismatch"
+    assert refused.value.identity.case_id is None
+
+
+def test_a_tombstone_is_no_event() -> None:
+    with pytest.raises(UndecodableError, match="not-a-cloudevent"):
+        read([], None)
+    with pytest.raises(UndecodableError, match="not-a-cloudevent"):
+        read([], None, None)
 
 
 NAMES = st.sampled_from([name for name, _ in good()]) | st.text(max_size=20)
