@@ -23,7 +23,7 @@ from shared.bus.pace import Pace
 from shared.bus.publisher import Outgoing, Publisher
 from shared.events.topics import TopicNames
 from shared.store import outbox
-from shared.store.engine import application_of, asyncpg_dsn, is_transient
+from shared.store.engine import WRITING, application_of, asyncpg_dsn, is_transient
 from shared.store.outbox import OutboxRow
 from shared.telemetry.metrics import KernelMetrics
 
@@ -133,9 +133,10 @@ class Relay:
                     self._dsn,
                     timeout=5,
                     command_timeout=60,
+                    target_session_attrs=WRITING,
                     server_settings={"application_name": self._application},
                 )
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
                 self._in_trouble(error)
                 await backoff.wait()
                 continue

@@ -6,7 +6,9 @@ import asyncio
 import secrets
 
 import asyncpg
-from sqlalchemy.engine import URL, make_url
+from asyncpg.connect_utils import SessionAttribute
+from sqlalchemy import event
+from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -25,6 +27,9 @@ _PASSES = (
     asyncpg.exceptions.ObjectNotInPrerequisiteStateError,
     asyncpg.exceptions.InvalidAuthorizationSpecificationError,
     asyncpg.exceptions.InvalidCatalogNameError,
+    # A server that became a standby, or one at an address where a writing one is looked for: another takes its place.
+    asyncpg.exceptions.ReadOnlySQLTransactionError,
+    asyncpg.exceptions.TargetServerAttributeNotMatched,
     asyncpg.exceptions.PostgresSystemError,
     asyncpg.exceptions.InternalServerError,
     asyncpg.InterfaceError,
@@ -33,6 +38,8 @@ _PASSES = (
     asyncio.TimeoutError,
 )
 
+WRITING = SessionAttribute.read_write
+"""The `target_session_attrs` of every connection: a server that takes no writes is no use to any service."""
 IDLE_IN_TRANSACTION_MS = 10_000
 """A process that stands still in the middle of a transaction holds rows that others need: after this long the server
 ends it."""
@@ -41,8 +48,9 @@ ends it."""
 def is_transient(error: BaseException) -> bool:
     """Whether a database failure has nothing to do with the event at hand: the work is tried again, for ever.
 
-    True for lost connections, shutdown, deadlock, serialisation, missing resources, and for what an operator must mend
-    (a missing table or right). False for bad data and broken constraints, which would fail again.
+    True for lost connections, shutdown, a failover to a server that is read-only yet, deadlock, serialisation, missing
+    resources, and for what an operator must mend (a missing table or right). False for bad data and broken constraints,
+    which would fail again.
     """
     if isinstance(error, DBAPIError):
         if error.connection_invalidated or isinstance(error, InterfaceError):
@@ -70,8 +78,12 @@ def application_of(part: str) -> str:
 
 
 def create_engine(url: str, *, pool_size: int = 10, application: str = "minsheng") -> AsyncEngine:
-    """A pool of connections in UTC. Statements are prepared once and kept for each connection."""
-    return create_async_engine(
+    """A pool of connections in UTC to a server that takes writes, the first of several hosts that does.
+
+    Statements are prepared once and kept for each connection. Once a server turns out to be read-only, every connection
+    to it is dropped.
+    """
+    engine = create_async_engine(
         sqlalchemy_url(url),
         pool_size=pool_size,
         max_overflow=0,
@@ -82,6 +94,7 @@ def create_engine(url: str, *, pool_size: int = 10, application: str = "minsheng
         connect_args={
             "timeout": 5,
             "command_timeout": 60,
+            "target_session_attrs": WRITING,
             "server_settings": {
                 "application_name": application,
                 "timezone": "UTC",
@@ -90,3 +103,12 @@ def create_engine(url: str, *, pool_size: int = 10, application: str = "minsheng
             },
         },
     )
+    event.listen(engine.sync_engine, "handle_error", _drop_read_only)
+    return engine
+
+
+def _drop_read_only(context: ExceptionContext) -> None:
+    """Have the pool take a connection to a read-only server, and all others that it has, for lost."""
+    cause = context.original_exception.__cause__
+    if isinstance(cause, asyncpg.exceptions.ReadOnlySQLTransactionError):
+        context.is_disconnect = True

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -427,6 +428,47 @@ async def test_without_a_database_callers_are_told_to_come_again(own_postgres: P
     assert [answer.status_code for answer in again] == [202] * 10
     assert await count(engine, "requests") == await count(engine, "outbox") == 11
     await engine.dispose()
+
+
+async def test_a_server_that_became_read_only_is_waited_for(own_postgres: PostgresServer) -> None:
+    url = await own_postgres.create_database()
+    await migrate("intake", url)
+    engine = create_engine(url)
+    replica = Replica(engine, SETTINGS)
+    async with replica.channel() as client:
+        made = (await client.post(PATH, json=posted("m-1"))).json()
+        await _read_only(own_postgres, "on")
+        # The pool's connections are to a server that was a writing one; each of them is tried, and dropped.
+        for _ in range(3):
+            answers = await asyncio.gather(*(client.post(PATH, json=posted(f"n-{nth}")) for nth in range(10)))
+            assert {slug(answer) for answer in answers} == {(503, "not-stored")}
+            assert {answer.headers["retry-after"] for answer in answers} == {"1"}
+        batch = await client.post(f"{PATH}/batch", json={"requests": [posted("n-1")]})
+        assert batch.json()["results"][0]["status"] == 503
+        assert slug(await client.get(f"{PATH}/{made['case_id']}")) == (503, "not-readable")
+        await _read_only(own_postgres, "off")
+        again = await asyncio.gather(*(client.post(PATH, json=posted(f"n-{nth}")) for nth in range(10)))
+        assert [answer.status_code for answer in again] == [202] * 10
+    assert await count(engine, "requests") == await count(engine, "outbox") == 11
+    await engine.dispose()
+
+
+async def _read_only(server: PostgresServer, value: str) -> None:
+    """Let the server take no writes, as a standby does, for those who are connected, too."""
+    connection = await asyncpg.connect(server.url, database="postgres")
+    try:
+        await connection.execute("SET default_transaction_read_only = off")
+        await connection.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
+        await connection.execute("SELECT pg_reload_conf()")
+        other = await asyncpg.connect(server.url, database="postgres")
+        try:
+            async with asyncio.timeout(10):
+                while await other.fetchval("SHOW default_transaction_read_only") != value:
+                    await asyncio.sleep(0.02)
+        finally:
+            await other.close()
+    finally:
+        await connection.close()
 
 
 async def test_the_document_tells_of_the_form(replica: Replica) -> None:
