@@ -123,7 +123,7 @@ def test_an_extension_of_somebody_elses_may_stand_there_once() -> None:
         read([*good(), ("ce_13900000001", b"x"), ("ce_13900000001", b"y")])
 
 
-@pytest.mark.parametrize("key", [None, b"", b"\xff", str(uuid4()).encode(), KEY.upper(), KEY + b" ", CASE.bytes])
+@pytest.mark.parametrize("key", [None, b"", b"\xff", KEY[:-1] + b"2", KEY.upper(), KEY + b" ", CASE.bytes])
 def test_a_key_that_is_not_the_subject_is_no_order_of_the_case(key: bytes | None) -> None:
     with pytest.raises(UndecodableError) as refused:
         read(good(), key=key)
