@@ -49,8 +49,8 @@ MEMBERS: dict[Target, str] = {
     "subject": "a headline",
     "body": "the citizen's words; needed",
     "place": "an address in words",
-    "latitude": "WGS 84, in degrees; with longitude",
-    "longitude": "WGS 84, in degrees; with latitude",
+    "latitude": "in degrees of the mapping's datum, WGS 84 unless it names one; with longitude",
+    "longitude": "in degrees of the mapping's datum, WGS 84 unless it names one; with latitude",
     "name": "the citizen's name",
     "phone": "the citizen's phone number",
     "identity": "the number of the citizen's identity card",
@@ -136,6 +136,7 @@ class RowMapping(BaseModel):
     name: str
     description: str = ""
     timezone: str | None = Field(default=None, description="of times without an offset")
+    datum: Literal["wgs84", "gcj02", "bd09"] = Field(default="wgs84", description="of latitude and longitude")
     times: tuple[str, ...] = Field(default=(), description="strptime forms that are tried after ISO 8601")
     recognise: frozenset[str] = Field(default=frozenset(), description="`auto` takes it where all these columns are")
     fields: dict[Target, Source]
@@ -194,7 +195,9 @@ class RowMapping(BaseModel):
             form["submitted_at"] = self._time(submitted.strip(), timezone).isoformat()
         latitude, longitude = texts.get("latitude"), texts.get("longitude")
         if latitude is not None and longitude is not None:
-            form["location"] = {"latitude": _degrees(latitude), "longitude": _degrees(longitude)}
+            # Said in so many words: a channel's own maps may be shifted, and a file's degrees are not for that.
+            degrees = {"latitude": _degrees(latitude), "longitude": _degrees(longitude)}
+            form["location"] = {**degrees, "datum": self.datum}
         requester = {target: texts[target] for target in _REQUESTER if texts.get(target) is not None}
         if requester:
             form["requester"] = requester

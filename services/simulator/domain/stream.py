@@ -203,9 +203,10 @@ class RequestStream:
         return written.astimezone(self._zone).isoformat(timespec="seconds")
 
 
-def _point(rng: random.Random, area: tuple[float, float, float, float]) -> dict[str, float]:
+def _point(rng: random.Random, area: tuple[float, float, float, float]) -> dict[str, float | str]:
     south, west, north, east = area
-    return {"latitude": round(rng.uniform(south, north), 6), "longitude": round(rng.uniform(west, east), 6)}
+    latitude, longitude = round(rng.uniform(south, north), 6), round(rng.uniform(west, east), 6)
+    return {"latitude": latitude, "longitude": longitude, "datum": "wgs84"}
 
 
 def _requester(rng: random.Random, citizen: Person, kind: RequestKind) -> dict[str, str]:

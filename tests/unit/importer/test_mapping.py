@@ -59,8 +59,14 @@ def test_a_service_request_becomes_a_request() -> None:
         "district": "Southern",
         "place": "1 MAIN ST",
         "body": "SW-Dirty Alley\nAgency: Solid Waste\nNeighborhood: \n1 MAIN ST",
-        "location": {"latitude": 39.25, "longitude": -76.6},
+        "location": {"latitude": 39.25, "longitude": -76.6, "datum": "wgs84"},
     }
+
+
+def test_a_mapping_names_the_datum_of_its_file() -> None:
+    shifted = presets()["baltimore-311"].model_copy(update={"datum": "gcj02"})
+    form = shifted.form(service_request(), channel=None, timezone=BALTIMORE)
+    assert form["location"] == {"latitude": 39.25, "longitude": -76.6, "datum": "gcj02"}
 
 
 @pytest.mark.parametrize(("latitude", "longitude"), [("39", "-77"), ("39.0", "-76.6"), ("", "-76.6"), ("39.2", "")])
