@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from types import SimpleNamespace
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.bus.batch import record_of
 from shared.bus.envelope import LARGEST_SEQUENCE, UndecodableError, decode, headers_of
+from shared.bus.public_feed import public_record
 from tests.support.ledger import request
 
 CASE = UUID("0192f3c0-0000-7000-8000-000000000001")
@@ -136,6 +139,17 @@ def test_a_tombstone_is_no_event() -> None:
         read([], None)
     with pytest.raises(UndecodableError, match="not-a-cloudevent"):
         read([], None, None)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"key": str(uuid5(CASE, "other")).encode()}, {"headers": [*good(), ("ce_subject", KEY)]}, {"key": None}]
+)
+def test_nobody_outside_is_told_of_what_names_two_places(changed: dict[str, Any]) -> None:
+    kept = {"topic": "t", "partition": 3, "offset": 17, "key": KEY, "value": EVENT.encode(), "headers": good()}
+    assert public_record(record_of(SimpleNamespace(**kept)), {"t": "public"}) is not None
+    record = record_of(SimpleNamespace(**{**kept, **changed}))
+    assert public_record(record, {"t": "public"}) is None
+    assert record.error is not None
 
 
 NAMES = st.sampled_from([name for name, _ in good()]) | st.text(max_size=20)
