@@ -7,12 +7,17 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.support import chain
 from tests.support.kafka import KafkaServer, running_kafka
 from tests.support.postgres import PostgresServer, running_postgres
+
+# A busy machine is no fault of the code: what must be fast says so in a test of its own.
+hypothesis.settings.register_profile("minsheng", deadline=None)
+hypothesis.settings.load_profile("minsheng")
 
 FIRST = ("tests/faults/", "tests/e2e/", "tests/benchmarks/", "tests/integration/")
 """What takes longest is begun first, so that no process is left with it when the others have ended."""
