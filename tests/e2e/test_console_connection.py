@@ -77,7 +77,7 @@ async def test_a_page_whose_figures_stand_still_is_not_taken_for_cut(stage: Stag
 
 
 async def test_goes_on_through_a_proxy_that_cuts_and_loses(stage: Stage) -> None:
-    """A short form of five minutes behind a proxy that cuts after 20 s and once loses packets for 15 s."""
+    """A short form of five minutes behind a proxy that cuts after 20 s and once loses packets for a while."""
     port = int(stage.console.url.rpartition(":")[2])
     async with cutting_proxy(port, longest=4.0) as proxy, stage.visitor() as context:
         page = await context.new_page()
@@ -99,7 +99,7 @@ async def test_goes_on_through_a_proxy_that_cuts_and_loses(stage: Stage) -> None
             stage.city.received_extra = nth * 1000
             await expect(page.locator(".tile.received .value")).to_have_text(f"{nth + 1},277", timeout=GOES_ON_MS)
             await is_live(page, GOES_ON_MS)
-        losing = asyncio.create_task(proxy.lose(15))
+        losing = asyncio.create_task(proxy.lose(20))
         await says_that_it_is_cut(page, QUIET_MS)
         stage.city.received_extra = 8_000
         await losing
