@@ -58,10 +58,10 @@ class ConsoleProcess:
 @asynccontextmanager
 async def running_console(folder: Path, urls: Mapping[str, str], **settings: str) -> AsyncIterator[ConsoleProcess]:
     """A console that reads from the services at `urls`, stopped at the end. `settings` are `MINSHENG_*` without it."""
-    port = ports.pick(0, "the console", remedy="try again")
+    port = settings.get("console_port") or str(ports.pick(0, "the console", remedy="try again"))
     given = {
         "staff_keys": KEYS,
-        "console_port": str(port),
+        "console_port": port,
         "data_dir": str(folder),
         "console_refresh_seconds": "0.5",
         **{f"{service}_url": url for service, url in urls.items()},

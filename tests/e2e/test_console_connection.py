@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.e2e.console_city import busy_city
-from tests.e2e.console_process import token
+from tests.e2e.console_process import running_console, token
 from tests.e2e.console_stage import Stage, browser, staged
 from tests.support.cutting_proxy import cutting_proxy
 
@@ -42,12 +42,19 @@ async def is_live(page: Page, within: float) -> None:
     await expect(page.locator(".beat.cut-off")).to_be_hidden()
 
 
-async def test_a_console_that_was_killed_is_told_at_once(stage: Stage) -> None:
+async def test_a_console_that_was_killed_is_told_at_once_and_so_is_its_return(stage: Stage, tmp_path: Path) -> None:
     async with stage.visitor() as context:
         page = await stage.sign_in(context)
         await is_live(page, GOES_ON_MS)
         stage.console.process.send(signal.SIGKILL)
         await says_that_it_is_cut(page, AT_ONCE_MS)
+        stage.city.received_extra = 1_000
+        again = tmp_path / "again"
+        again.mkdir()
+        port = stage.console.url.rpartition(":")[2]
+        async with running_console(again, stage.servers.urls, console_port=port):
+            await is_live(page, GOES_ON_MS)
+            await expect(page.locator(".tile.received .value")).to_have_text("2,277")
 
 
 async def test_a_console_that_says_nothing_more_is_told_and_so_is_its_return(stage: Stage) -> None:

@@ -3,9 +3,12 @@
   const quiet = Number(document.currentScript.dataset.quiet);
   let heard = Date.now();
   let watched = null;
+  let met = false;
 
   const judge = () => {
-    const lost = Date.now() - heard > quiet || (watched !== null && !watched.connected);
+    const connected = watched !== null && watched.connected;
+    met ||= connected;
+    const lost = Date.now() - heard > quiet || (met && !connected);
     document.documentElement.classList.toggle("cut", lost);
   };
   const hear = () => {

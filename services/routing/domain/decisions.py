@@ -238,9 +238,10 @@ def _overdue_before(case: Case, moment: Moment) -> list[Event]:
 
 def _with_overdue(case: Case | None, moment: Moment, *events: Event) -> Decision[Case]:
     """These events start clocks; those that have run out already are told with them."""
-    begun = decided(case, *events).state
-    assert begun is not None
-    return decided(case, *events, *_overdue(begun, moment.now))
+    begun = decided(case, *events)
+    assert begun.state is not None
+    overdue = _overdue(begun.state, moment.now)
+    return decided(case, *events, *overdue) if overdue else begun
 
 
 def _not_ahead(at: datetime, moment: Moment) -> datetime:
