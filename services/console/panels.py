@@ -80,7 +80,9 @@ class Panels:
         parts = {name: self._environment.get_template(f"{name}.html").render(context).strip() for name in PARTS}
         live = snapshot.live.value
         now = snapshot.taken_at
-        points = figures.last_minutes(live.per_minute if live else (), now, figures.counted_from(live, now))
+        points = figures.last_minutes(
+            live.per_minute if live else (), now, figures.counted_from(live, now), snapshot.live.at
+        )
         return View(
             parts=parts,
             minutes=tuple(minute.strftime("%H:%M") for minute, _ in points),

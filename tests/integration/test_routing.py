@@ -129,6 +129,17 @@ async def test_a_followup_of_an_unknown_case_is_set_aside(bench: Bench, parts: R
     await until(letters, what="one dead letter")
 
 
+async def test_what_ran_out_in_a_backlog_is_told_at_once_and_once(bench: Bench, parts: RoutingParts) -> None:
+    case_id, received = uuid4(), datetime.now(UTC) - timedelta(days=60)
+    await bench.send([(case_id, 1, request(received_at=received, submitted_at=received))])
+    way = ["CaseOpened", "CaseAssigned", "CaseOverdue", "CaseOverdue"]
+    await until_told(bench, case_id, *way)
+    await parts.wakes.sweep()
+    answer = await parts.client(Role.OFFICER, parts.officer(case_id)).post(f"/v1/cases/{case_id}/accept", json={})
+    assert (answer.json()["contact_overdue"], answer.json()["overdue"]) == (True, True)
+    await until_told(bench, case_id, *way, "CaseAccepted")
+
+
 async def test_clocks_that_run_out_are_told_once(bench: Bench, parts: RoutingParts, clock: Clock) -> None:
     case_id = uuid4()
     # Opened long ago, and not in the future later: a broker refuses times to come.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -174,11 +174,14 @@ def counted_from(live: Live | None, now: datetime) -> datetime | None:
 
 
 def last_minutes(
-    points: Iterable[Minute], now: datetime, counted: datetime | None = None
+    points: Iterable[Minute], now: datetime, since: datetime | None = None, until: datetime | None = None
 ) -> tuple[tuple[datetime, int | None], ...]:
-    """The sixty minutes that end with the one of `now`. A minute without a point had no requests; None for those
-    before `counted`, of which nothing is known."""
+    """The sixty minutes that end with the one of `now`. A minute without a point had no requests.
+
+    None for those before `since` and after `until`, when nothing was counted or read any more.
+    """
     current = now.replace(second=0, microsecond=0)
     known = {point.minute.astimezone(now.tzinfo).replace(second=0, microsecond=0): point.requests for point in points}
+    first, last = since or datetime.min.replace(tzinfo=UTC), until or now
     minutes = (current - timedelta(minutes=back) for back in range(MINUTES - 1, -1, -1))
-    return tuple((minute, known.get(minute, 0 if counted is None or minute >= counted else None)) for minute in minutes)
+    return tuple((minute, known.get(minute, 0 if first <= minute <= last else None)) for minute in minutes)

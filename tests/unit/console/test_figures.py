@@ -83,6 +83,8 @@ def test_minutes_that_nobody_counted_are_unknown_and_not_zero() -> None:
     assert counted == datetime(2026, 3, 2, 10, 16, tzinfo=SHANGHAI)
     minutes = figures.last_minutes((), now, counted)
     assert [requests for _, requests in minutes] == [None] * 55 + [0] * 5
+    stopped = figures.last_minutes((), now, counted, now - timedelta(minutes=2))
+    assert [requests for _, requests in stopped] == [None] * 55 + [0] * 3 + [None] * 2
     on_the_minute = Live(since=datetime(2026, 3, 2, 10, 15, tzinfo=SHANGHAI))
     assert figures.counted_from(on_the_minute, now) == datetime(2026, 3, 2, 10, 15, tzinfo=SHANGHAI)
     assert figures.counted_from(Live(since=now - timedelta(hours=1)), now) is None

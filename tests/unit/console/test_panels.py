@@ -149,6 +149,12 @@ def test_the_chart_claims_nothing_of_the_time_before_it_counted() -> None:
     assert view.requests == (0,) * 60
 
 
+def test_the_chart_claims_nothing_of_the_time_after_it_was_read() -> None:
+    view = Panels().render(snapshot(age=180), Language.CHINESE)
+    assert view.requests[-4:] == (0, None, None, 4)
+    assert view.requests[:-4] == (0,) * 56
+
+
 def test_a_district_that_could_not_be_determined_is_no_total() -> None:
     names = Names(districts={"all": "全市", "d1": "临江区", "d2": "云山区"}, undetermined="all")
     counted = Reading((Counted(district="all", received=9), Counted(district="d1", received=3)), NOW)
