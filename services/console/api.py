@@ -32,6 +32,7 @@ _ICON = (
 )
 _NO_STORE = {"Cache-Control": "no-store"}
 PULSE_SECONDS = 5.0
+"""The framework asks a browser for a sign of life after four fifths of it, and waits two fifths for the answer."""
 
 
 def _language(value: object) -> Language:
