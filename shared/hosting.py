@@ -248,5 +248,7 @@ def run(app: HostApp) -> NoReturn:
     # Before anything can fail: what fails ahead of a service's own start would end the process without a word.
     logging.configure(app.service_name)
     worker = faust.Worker(app, loglevel="WARN", override_logging=False, redirect_stdouts=False, quiet=True)
+    # It draws on stderr, between the records.
+    worker.spinner = None
     worker.execute_from_commandline()
     raise SystemExit(0)

@@ -56,9 +56,10 @@ def adopt_local_deployment() -> None:
     if not found:
         return
     own = _own()
-    for name, value in found.items():
-        if name not in own:
-            os.environ[name] = value
+    taken = {name: value for name, value in found.items() if name not in own}
+    if not taken:
+        return
+    os.environ.update(taken)
     told = _MEANT.of(file=data_dir() / FILE)
     kept = sorted(name for name, value in found.items() if own.get(name, value) != value)
     sys.stderr.write(told + (_EXCEPT.of(names=", ".join(kept)) if kept else "") + "\n")

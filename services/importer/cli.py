@@ -12,10 +12,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 from services.importer import mapping as mappings
-from services.importer.importing import MAX_BATCH, Moment, Options, Summary, import_file
 from services.importer.journal import JournalError
 from services.importer.keys import ChannelKeys
 from services.importer.mapping import MEMBERS, MappingError
+from services.importer.options import MAX_BATCH, Moment, Options, Summary
 from services.importer.rows import FileError, Rows
 from shared.privacy.keys import KeyRingError
 from shared.settings import Settings
@@ -149,6 +149,9 @@ def _show_columns(out: Console, rows: Rows, asked: str) -> None:
 
 
 def _with_progress(options: Options, console: Console) -> Summary:
+    # Loaded now: the options alone need no HTTP client.
+    from services.importer.importing import import_file
+
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),

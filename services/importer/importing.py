@@ -17,73 +17,15 @@ import orjson
 from services.importer import journal as journals
 from services.importer import mapping as mappings
 from services.importer.journal import Counts, Done, Journal, JournalError, Refusal
-from services.importer.keys import ChannelKeys
 from services.importer.mapping import MappingError, RowError, RowMapping
+from services.importer.options import MAX_BATCH, Moment, Options, Summary
 from services.importer.outcomes import Outcomes, Prepared, mark_of
 from services.importer.posting import GaveUpError, Poster
 from services.importer.rows import FileError, Row, Rows
 
-MAX_BATCH = 500
 MAX_BATCH_BYTES = 900_000
 """Below the usual limit of a body, 1 MiB."""
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What an import is told. `channel` wins over what the mapping says; `timezone` over the mapping's."""
-
-    file: Path
-    url: str
-    keys: ChannelKeys
-    channel: str | None = None
-    mapping: str = "auto"
-    timezone: str | None = None
-    encoding: str | None = None
-    batch: int = 200
-    in_flight: int = 4
-    patience: float = 120.0
-    state: Path | None = None
-    report: Path | None = None
-    restart: bool = False
-
-    @property
-    def state_file(self) -> Path:
-        """Where the progress is kept: beside the input unless told otherwise."""
-        return self.state or self.file.with_name(f"{self.file.name}.import")
-
-    @property
-    def report_file(self) -> Path:
-        """Where refused rows are written: beside the state unless told otherwise."""
-        return self.report or self.state_file.with_name(f"{self.file.name}.refused.csv")
-
-    @property
-    def remarks_file(self) -> Path:
-        """Where it is written which rows are cases with a remark: beside the report."""
-        return self.report_file.with_name(f"{self.file.name}.remarks{self.report_file.suffix}")
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """How far an import is, for a progress bar: bytes read of all, and what became of the rows."""
-
-    position: int
-    size: int
-    counts: Counts
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What became of a file's rows. `stopped` says why the import ended before the file did."""
-
-    counts: Counts
-    resumed: int
-    seconds: float
-    mapping: str
-    encoding: str
-    report: Path | None
-    remarks: Path | None = None
-    stopped: str | None = None
 
 
 def import_file(options: Options, on_progress: Callable[[Moment], None] = lambda _: None) -> Summary:

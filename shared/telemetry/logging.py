@@ -7,6 +7,7 @@ redacted, and exceptions are told without the values they were about.
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Mapping, MutableMapping
 from typing import Any, TextIO
@@ -36,6 +37,9 @@ PERSONAL_FIELDS = frozenset(
 
 _NOISY = ("httpx", "httpcore", "asyncio", "uvicorn.access", "faust.web", "aiokafka.conn", "alembic.runtime.migration")
 _MAX_TEXT = 2_000
+_TREE = re.compile(r"^\[\^-*(\w+)\]: ")
+_CONTROLS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
+"""What colours a terminal, and other controls: no part of a message."""
 
 
 def configure(service: str, level: str = "info", *, stream: TextIO | None = None) -> None:
@@ -150,8 +154,8 @@ def _trace(_logger: WrappedLogger, _method: str, record: EventDict) -> EventDict
 
 
 def _redact_event(_logger: WrappedLogger, _method: str, record: EventDict) -> EventDict:
-    # A library's message is free text, and may quote what it failed on.
-    record["event"] = redact(str(record["event"]))
+    # A library's message is free text, and may quote what it failed on. Faust draws its tree of services before it.
+    record["event"] = redact(_TREE.sub(r"\1: ", _CONTROLS.sub("", str(record["event"]))))
     return record
 
 

@@ -62,7 +62,7 @@ async def run(parts: set[Part], scale: Scale, console: Console) -> Results:
     return results
 
 
-@app.callback(invoke_without_command=True)
+@app.command()
 def bench(
     only: Annotated[
         list[Part] | None, typer.Option(help="Measure this part; may be given again. Default: all.")

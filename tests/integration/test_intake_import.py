@@ -19,10 +19,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from typer.testing import CliRunner
 
 from services.importer import cli
-from services.importer.importing import Moment, Options, import_file
+from services.importer.importing import import_file
 from services.importer.journal import Counts, JournalError
 from services.importer.keys import ChannelKeys
 from services.importer.mapping import MappingError
+from services.importer.options import Moment, Options
 from shared import ports
 from shared.privacy.keys import KeyRing, new_key
 from shared.process import ChildProcess, spawn

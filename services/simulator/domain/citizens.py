@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from services.simulator.domain.matters import Replies
+from services.simulator.domain.people import PHONE_PREFIX
 from services.simulator.domain.randomness import Weighted, around, split
 from shared.events.words import Satisfaction
 
@@ -24,6 +25,7 @@ _UPPER = Weighted(
     [(Satisfaction.VERY_SATISFIED, 52.0), (Satisfaction.SATISFIED, 27.0), (Satisfaction.BASICALLY_SATISFIED, 9.0)]
 )
 _LOWER = Weighted([(Satisfaction.DISSATISFIED, 9.0), (Satisfaction.VERY_DISSATISFIED, 3.0)])
+_GUESTS = Weighted([(Satisfaction.VERY_SATISFIED, 2.0), (Satisfaction.SATISFIED, 1.0)])
 _FULL_WIDTH = {0x30 + n: 0xFF10 + n for n in range(10)}
 _RECEIPT_SECONDS = 4.0
 _SWITCHED_OFF_SECONDS = 600.0
@@ -56,13 +58,20 @@ def digits_of(message: str) -> Mapping[Satisfaction, str]:
     return {**_DEFAULT_DIGITS, **{names[name]: digit for digit, name in _SCALE.findall(message)}}
 
 
+def is_guest(phone: str) -> bool:
+    """Whether a phone is none of the city's: somebody tries the platform out with a request of their own."""
+    return not phone.removeprefix("+86").startswith(PHONE_PREFIX)
+
+
 def is_question(message: str) -> bool:
     """Whether a message asks for an answer."""
     return _SCALE.search(message) is not None
 
 
 def receipt(seed: int, phone: str, nth: int) -> Receipt:
-    """How the `nth` message (from 0) to a phone fares. A phone out of service stays so."""
+    """How the `nth` message (from 0) to a phone fares. A phone out of service stays so; a guest's is always on."""
+    if is_guest(phone):
+        return Receipt(_RECEIPT_SECONDS, None)
     if (dead := split(seed, "phone", phone)).random() < UNDELIVERABLE:
         return Receipt(around(dead, _RECEIPT_SECONDS), _FAILURES.choose(dead))
     rng = split(seed, "receipt", phone, nth)
@@ -71,11 +80,16 @@ def receipt(seed: int, phone: str, nth: int) -> Receipt:
 
 
 def reply(seed: int, phone: str, nth: int, message: str, replies: Replies, *, rectified: bool) -> Reply | None:
-    """The answer to the `nth` message (from 0) to a phone, or None from who doesn't answer.
+    """The answer to the `nth` message (from 0) to a phone, or None from who doesn't answer. Guests answer clearly.
 
     `rectified` says that the citizen was dissatisfied with the same case before.
     """
     rng = split(seed, "reply", phone, nth)
+    if is_guest(phone):
+        if not is_question(message):
+            return None
+        level = _GUESTS.choose(rng)
+        return Reply(_REPLY_SECONDS, digits_of(message)[level], level)
     if not is_question(message) or rng.random() < SILENT:
         return None
     after = around(rng, _REPLY_SECONDS, 2.5)

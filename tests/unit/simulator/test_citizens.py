@@ -71,3 +71,15 @@ def test_followup_understands_what_citizens_answer_to_its_messages(kind: Message
     told = [reply(1, phone, 0, text, words, rectified=False) for phone in PHONES]
     misread = {(one.text, one.level) for one in told if one is not None and parse(one.text).level != one.level}
     assert misread == set()
+
+
+def test_who_tries_the_platform_out_with_a_number_of_ones_own_gets_to_the_end() -> None:
+    """The README's walk-through ends, whatever the seed: a number that is no citizen's of the city answers clearly."""
+    words = example_script().replies
+    for seed in range(500):
+        assert receipt(seed, "+8613900000001", 0).failure is None
+        answer = reply(seed, "+8613900000001", 0, SURVEY, words, rectified=False)
+        assert answer is not None
+        assert answer.level is not None
+        assert answer.level.is_satisfied
+        assert answer.text == digits_of(SURVEY)[answer.level]
