@@ -52,7 +52,7 @@ def import_(
         ),
     ] = None,
     timezone: Annotated[
-        str | None, typer.Option(help="Of times without an offset. Default: the mapping's, else Asia/Shanghai.")
+        str | None, typer.Option(help="Of times without an offset. Default: the mapping's, else the deployment's.")
     ] = None,
     encoding: Annotated[str | None, typer.Option(help="Default: UTF-8, else GB18030, by what the file holds.")] = None,
     batch: Annotated[int, typer.Option(min=1, max=MAX_BATCH, help="Rows of one post.")] = 200,
@@ -97,6 +97,7 @@ def import_(
             channel=channel,
             mapping=mapping,
             timezone=timezone,
+            default_timezone=settings.timezone,
             encoding=encoding,
             batch=batch,
             in_flight=in_flight,

@@ -46,7 +46,7 @@ def import_file(options: Options, on_progress: Callable[[Moment], None] = lambda
             f"{options.file} has no column {', '.join(sorted(lacking))}, which the mapping {mapping.name} reads; its "
             f"columns are {', '.join(columns[:40])}. Correct the mapping, or give what may be missing `optional: true`."
         )
-    timezone = mappings.zone(options.timezone or mapping.timezone or mappings.DEFAULT_TIMEZONE)
+    timezone = mappings.zone(options.timezone or mapping.timezone or options.default_timezone)
     survey = Survey.of(rows, mapping, options.channel)
     keys = {channel: _key(options, channel) for channel in sorted(survey.channels)}
     identity = {

@@ -14,9 +14,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from services.importer.rows import Number
+from shared.settings import DEFAULT_TIMEZONE
 
 PRESETS = Path(__file__).parent / "mappings"
-DEFAULT_TIMEZONE = "Asia/Shanghai"
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*")
 _SHORTENED = re.compile(r"-?[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]+")

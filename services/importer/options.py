@@ -7,6 +7,7 @@ from pathlib import Path
 
 from services.importer.journal import Counts
 from services.importer.keys import ChannelKeys
+from shared.settings import DEFAULT_TIMEZONE
 
 MAX_BATCH = 500
 """As many requests as intake takes at once."""
@@ -22,6 +23,8 @@ class Options:
     channel: str | None = None
     mapping: str = "auto"
     timezone: str | None = None
+    default_timezone: str = DEFAULT_TIMEZONE
+    """Of times without an offset, where neither `timezone` nor the mapping says one: the deployment's."""
     encoding: str | None = None
     batch: int = 200
     in_flight: int = 4

@@ -165,7 +165,7 @@ def own_unit(staff: Staff) -> str:
             403,
             "unit-needed",
             "Not allowed",
-            f"The token of a {staff.role.value} must name a unit. Get one with `minsheng token --unit …`.",
+            f"The token of a {staff.role.value} must name a unit. Get one with `minsheng token --role … --unit …`.",
         )
     return staff.unit
 

@@ -76,7 +76,7 @@ def require(*roles: Role, issuer: str = ISSUER) -> Callable[..., Awaitable[Staff
     return staff
 
 
-_bearer = HTTPBearer(auto_error=False, description="Staff token; `minsheng token` prints one.")
+_bearer = HTTPBearer(auto_error=False, description="Staff token; `minsheng token --role ROLE` prints one.")
 
 
 def _unauthorised(detail: str) -> Problem:
@@ -84,6 +84,6 @@ def _unauthorised(detail: str) -> Problem:
         401,
         "staff-token-needed",
         "Not signed in",
-        f"{detail} Sign in again, or get a token with `minsheng token`.",
+        f"{detail} Sign in again, or get a token with `minsheng token --role ROLE`.",
         headers={"WWW-Authenticate": f'Bearer realm="{ISSUER}"'},
     )
