@@ -6,17 +6,25 @@ import random
 import socket
 from pathlib import Path
 
+from shared.bilingual import Text
+
 _LOWEST = 10_240
 _ATTEMPTS = 50
 _OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _USUAL_OUTGOING = 32_768
 
 
+_TAKEN = Text(
+    "Port {port} for {what} is taken by another process. Stop that process, or {remedy}.",
+    "{what} 的端口 {port} 已被其他进程占用。请停止该进程，或者：{remedy}。",
+)
+
+
 class PortTakenError(RuntimeError):
     """Another process listens on the wanted port. The message names it and how to choose another."""
 
     def __init__(self, port: int, what: str, remedy: str) -> None:
-        super().__init__(f"Port {port} for {what} is taken by another process. Stop that process, or {remedy}.")
+        super().__init__(_TAKEN.of(port=port, what=what, remedy=remedy))
         self.port = port
 
 

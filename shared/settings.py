@@ -14,6 +14,7 @@ from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.bilingual import Text
 from shared.privacy.keys import KeyRing, new_key
 
 if TYPE_CHECKING:
@@ -26,13 +27,25 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 """A TCP port; 0 lets the system pick a free one."""
 
 _PURPOSES = {
-    "database": "where PostgreSQL is (postgresql://user:password@host:5432/)",
-    "sealing_keys": "the keys that seal citizens' identities and contacts",
-    "pseudonym_key": "the key behind the pseudonyms that say 'the same person'",
-    "staff_keys": "the keys that sign staff tokens",
-    "channel_keys": "the master keys behind the channels' keys",
-    "callback_keys": "the keys that sign callbacks of the SMS gateway",
+    "database": Text(
+        "where PostgreSQL is (postgresql://user:password@host:5432/)",
+        "PostgreSQL 的地址（postgresql://user:password@host:5432/）",
+    ),
+    "sealing_keys": Text("the keys that seal citizens' identities and contacts", "加密群众身份和联系方式的密钥"),
+    "pseudonym_key": Text("the key behind the pseudonyms that say 'the same person'", "用于识别“同一个人”的假名密钥"),
+    "staff_keys": Text("the keys that sign staff tokens", "签发工作人员令牌的密钥"),
+    "channel_keys": Text("the master keys behind the channels' keys", "各渠道密钥的主密钥"),
+    "callback_keys": Text("the keys that sign callbacks of the SMS gateway", "短信网关回调的签名密钥"),
 }
+_NOT_SET = Text(
+    "{variable} is not set: {purpose}. Set it in the environment or .env; {remedy}.",
+    "未设置 {variable}：{purpose}。请在环境变量或 .env 中设置；{remedy}。",
+)
+_NEW_KEY = Text(
+    "`minsheng keys` prints a new one; services of one deployment share it",
+    "`minsheng keys` 可打印一套新的，同一部署的各服务共用",
+)
+_OWN_SERVER = Text("`minsheng up` brings one of its own, for trying out", "试用时 `minsheng up` 会自带一个")
 KEY_SETTINGS = ("sealing_keys", "pseudonym_key", "staff_keys", "channel_keys", "callback_keys")
 """The secrets that `minsheng keys` makes."""
 
@@ -42,14 +55,8 @@ class MissingSettingError(RuntimeError):
 
     def __init__(self, field: str, variable: str | None = None) -> None:
         self.variable = variable or variable_of(field)
-        remedy = (
-            "`minsheng keys` prints a new one; services of one deployment share it"
-            if field in KEY_SETTINGS
-            else "`minsheng up` brings one of its own, for trying out"
-        )
-        super().__init__(
-            f"{self.variable} is not set: {_PURPOSES[field]}. Set it in the environment or .env; {remedy}."
-        )
+        remedy = _NEW_KEY if field in KEY_SETTINGS else _OWN_SERVER
+        super().__init__(_NOT_SET.of(variable=self.variable, purpose=_PURPOSES[field].of(), remedy=remedy.of()))
 
 
 def variable_of(field: str) -> str:

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 from services.importer import mapping as mappings
+from services.importer import words
 from services.importer.journal import JournalError
 from services.importer.keys import ChannelKeys
 from services.importer.mapping import MEMBERS, MappingError
@@ -80,16 +81,14 @@ def import_(
             _show_mappings(out)
             return
         if file is None:
-            raise ValueError("Name the file to import; `minsheng import --help` tells more.")
+            raise ValueError(words.NO_FILE.of())
         if columns:
             _show_columns(out, Rows(file, encoding=encoding), mapping)
             return
         settings = Settings()
         ring = settings.channel_ring if settings.channel_keys is not None else None
         if not key and ring is None:
-            raise ValueError(
-                "No channel key: give --key, or set MINSHENG_CHANNEL_KEYS where the deployment's keys are."
-            )
+            raise ValueError(words.NO_KEYS.of())
         options = Options(
             file=file,
             url=url or f"http://{settings.host}:{settings.intake_port}",

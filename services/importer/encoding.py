@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.importer import words
+
 UNREADABLE = "\udcff"
 """Stands in a text for bytes that are none in its encoding; no text that was written holds it."""
 ERRORS = "minsheng-unreadable"
@@ -75,10 +77,7 @@ def encoding_of(path: Path, asked: str | None) -> Encoding:
         if head.startswith(mark):
             return Encoding(codec)
     if b"\0" in head:
-        raise EncodingError(
-            f"{path} is not UTF-8 or GB18030, but perhaps UTF-16 without its mark: save it as UTF-8, or name its "
-            "encoding, for example --encoding utf-16-le."
-        )
+        raise EncodingError(words.PERHAPS_UTF16.of(path=path))
     return Encoding(_by_content(path))
 
 
@@ -87,7 +86,7 @@ def _named(asked: str) -> Encoding:
         "".encode(asked)
         codec = codecs.lookup(asked).name
     except LookupError:
-        raise EncodingError(f"There is no encoding {asked!r}; UTF-8 and GB18030 are the usual ones.") from None
+        raise EncodingError(words.NO_ENCODING.of(asked=asked)) from None
     if codec in {"gbk", "gb2312"}:
         # What calls itself so holds characters of the larger set, too.
         codec = "gb18030"

@@ -16,6 +16,7 @@ import orjson
 
 from services.importer import journal as journals
 from services.importer import mapping as mappings
+from services.importer import words
 from services.importer.journal import Counts, Done, Journal, JournalError, Refusal
 from services.importer.mapping import MappingError, RowError, RowMapping
 from services.importer.options import MAX_BATCH, Moment, Options, Summary
@@ -39,12 +40,16 @@ def import_file(options: Options, on_progress: Callable[[Moment], None] = lambda
     rows = Rows(options.file, encoding=options.encoding)
     columns = rows.columns()
     if not columns:
-        raise FileError(f"{options.file} has no rows: nothing to import.")
+        raise FileError(words.NO_ROWS.of(file=options.file))
     mapping = mappings.choose(options.mapping, columns)
     if lacking := rows.lacking(mapping.needed):
         raise MappingError(
-            f"{options.file} has no column {', '.join(sorted(lacking))}, which the mapping {mapping.name} reads; its "
-            f"columns are {', '.join(columns[:40])}. Correct the mapping, or give what may be missing `optional: true`."
+            words.NO_COLUMN.of(
+                file=options.file,
+                lacking=", ".join(sorted(lacking)),
+                mapping=mapping.name,
+                columns=", ".join(columns[:40]),
+            )
         )
     timezone = mappings.zone(options.timezone or mapping.timezone or options.default_timezone)
     survey = Survey.of(rows, mapping, options.channel)
@@ -74,7 +79,7 @@ def import_file(options: Options, on_progress: Callable[[Moment], None] = lambda
         except GaveUpError as error:
             stopped = str(error)
         except KeyboardInterrupt:
-            stopped = "Stopped. Give the same command again to go on."
+            stopped = words.STOPPED.of()
         return Summary(
             journal.counts,
             journal.resumed,
@@ -90,7 +95,7 @@ def import_file(options: Options, on_progress: Callable[[Moment], None] = lambda
 def _key(options: Options, channel: str) -> str:
     key = options.keys.of(channel)
     if key is None:
-        raise ValueError(f"There is no key for the channel {channel}, which rows of the file have: give it with --key.")
+        raise ValueError(words.NO_KEY.of(channel=channel))
     return key
 
 
@@ -98,7 +103,7 @@ def _journal(path: Path, identity: dict[str, Any]) -> Journal:
     try:
         return Journal(path, identity)
     except PermissionError:
-        raise JournalError(f"{path} can't be written. Name a file elsewhere with --state.") from None
+        raise JournalError(words.STATE_NOT_WRITTEN.of(path=path)) from None
 
 
 @dataclass(frozen=True, slots=True)

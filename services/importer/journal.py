@@ -12,16 +12,9 @@ from typing import Any
 
 import orjson
 
+from services.importer import words
+
 _VERSION = 2
-_CHANGED = {
-    "version": "the version of the platform",
-    "file": "the file's content",
-    "mapping": "the mapping",
-    "channel": "--channel",
-    "timezone": "--timezone",
-    "encoding": "the encoding",
-    "url": "the address, --url",
-}
 _CHUNK = 1024 * 1024
 
 
@@ -137,12 +130,9 @@ class Journal:
 
     def _compare(self, found: Any, head: dict[str, Any]) -> None:
         known = found if isinstance(found, dict) else {}
-        changed = [_CHANGED.get(name, name) for name, value in head.items() if known.get(name) != value]
+        changed = [words.CHANGED[name].of() for name, value in head.items() if known.get(name) != value]
         if changed:
-            raise JournalError(
-                f"{self.path} is of another import: {', '.join(changed)} changed since. Give another file with "
-                "--state, or --restart to begin anew (what was accepted is not doubled)."
-            )
+            raise JournalError(words.ANOTHER_IMPORT.of(path=self.path, changed=", ".join(changed)))
 
     def _take(self, content: dict[str, Any]) -> None:
         if "since" in content:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from services.importer import words
 from shared.privacy.keys import KeyRing
 from shared.web.channel_keys import channel_key
 
@@ -19,9 +20,7 @@ class ChannelKeys:
         self._given: dict[str, str] = {}
         for key in given:
             if not key.startswith(_PREFIX) or len(key) <= len(_PREFIX) + _MAC_AND_SEPARATOR:
-                raise ValueError(
-                    "A channel key begins with ch_ and names its channel; `minsheng token --channel` prints it."
-                )
+                raise ValueError(words.BAD_KEY.of())
             self._given[key[len(_PREFIX) : -_MAC_AND_SEPARATOR]] = key
         self._ring = ring
 

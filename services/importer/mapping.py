@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from services.importer import words
 from services.importer.rows import Number
 from shared.settings import DEFAULT_TIMEZONE
 
@@ -224,7 +225,7 @@ def zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise ValueError(f"{name!r} is not a time zone such as {DEFAULT_TIMEZONE}") from None
+        raise ValueError(words.NO_ZONE.of(name=name, example=DEFAULT_TIMEZONE)) from None
 
 
 def load(path: Path) -> RowMapping:
@@ -233,15 +234,14 @@ def load(path: Path) -> RowMapping:
         return RowMapping.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise MappingError(
-            f"The mapping {path} can't be read ({error.strerror}). Give auto, {', '.join(sorted(presets()))}, "
-            "or the path of a YAML file."
+            words.MAPPING_NOT_READ.of(path=path, reason=error.strerror, known=", ".join(sorted(presets())))
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise MappingError(f"The mapping {path} is not YAML: {error}") from None
+        raise MappingError(words.MAPPING_NOT_YAML.of(path=path, reason=error)) from None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise MappingError(f"The mapping {path} is wrong at {place}: {first['msg']}.") from None
+        raise MappingError(words.MAPPING_WRONG.of(path=path, place=place, reason=first["msg"])) from None
 
 
 def presets() -> dict[str, RowMapping]:
@@ -263,8 +263,11 @@ def choose(asked: str, columns: Iterable[str]) -> RowMapping:
     fitting = [mapping for mapping in known.values() if mapping.recognise and mapping.recognise <= there]
     if not fitting:
         raise MappingError(
-            f"No mapping fits the columns {', '.join(sorted(there)[:30])}. Name one of {', '.join(sorted(known))} with "
-            f"--mapping, or write a mapping file: {PRESETS / 'messages.yaml'} is a short example."
+            words.NO_MAPPING.of(
+                columns=", ".join(sorted(there)[:30]),
+                known=", ".join(sorted(known)),
+                example=PRESETS / "messages.yaml",
+            )
         )
     return max(fitting, key=lambda mapping: len(mapping.recognise))
 

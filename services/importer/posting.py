@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import orjson
 
+from services.importer import words
 from services.importer.journal import Done
 from services.importer.outcomes import Outcomes, Prepared, is_for_later, reason_of
 from shared.bus.backoff import Backoff
@@ -52,18 +53,16 @@ class Poster:
         answer = await self._ask("/healthz", {})
         told = _problem(answer)
         if answer.status_code != 200 or told.get("service") != "intake" or "time" not in told:
-            raise GaveUpError(f"{self._client.base_url} is not intake's address; give it with --url.")
+            raise GaveUpError(words.NOT_INTAKE.of(url=self._client.base_url))
         return datetime.fromisoformat(told["time"])
 
     async def check(self, channel: str, key: str) -> None:
         """See that the platform has this channel, and takes its key. Raises `GaveUpError`."""
         answer = await self._ask(f"/v1/channels/{channel}", {HEADER: key})
         if answer.status_code == 404:
-            raise GaveUpError(
-                f"The platform has no channel {channel}. Name one of its registry with --channel, or in the mapping."
-            )
+            raise GaveUpError(words.NO_CHANNEL.of(channel=channel))
         if answer.status_code != 200:
-            raise GaveUpError(f"The platform refuses the key of channel {channel}: {reason_of(_problem(answer))}")
+            raise GaveUpError(words.KEY_REFUSED.of(channel=channel, reason=reason_of(_problem(answer))))
 
     async def _ask(self, path: str, headers: dict[str, str]) -> httpx.Response:
         backoff = Backoff()
@@ -106,10 +105,7 @@ class Poster:
 
     async def _wait(self, backoff: Backoff, since: float, reason: str, at_least: float) -> None:
         if self._clock() - since >= self._patience:
-            raise GaveUpError(
-                f"No answer from {self._client.base_url} for {self._patience:g} seconds: {reason}. See whether intake "
-                "is ready (/readyz), then give the same command again: it goes on where it stopped."
-            )
+            raise GaveUpError(words.NO_ANSWER.of(url=self._client.base_url, seconds=self._patience, reason=reason))
         await asyncio.sleep(max(at_least, backoff.next_delay()))
 
     async def _once(self, rows: Sequence[Prepared], key: str) -> list[dict[str, Any]]:
@@ -131,7 +127,7 @@ class Poster:
                 return [{"status": 413, **_problem(answer)}]
             middle = len(rows) // 2
             return [*await self._once(rows[:middle], key), *await self._once(rows[middle:], key)]
-        raise GaveUpError(f"{self._client.base_url} refuses the posts with {reason_of(_problem(answer))}")
+        raise GaveUpError(words.REFUSED.of(url=self._client.base_url, reason=reason_of(_problem(answer))))
 
 
 def _problem(answer: httpx.Response) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
+from services.importer import words
 from services.importer.encoding import ERRORS, UNREADABLE, EncodingError, encoding_of
 from services.importer.table import HeadError, Records
 
@@ -49,10 +50,10 @@ class Rows:
         self.path = path
         suffix = path.suffix.lower()
         if suffix in _BOOKS:
-            raise FileError(f"{path} is a workbook: save its sheet as CSV (UTF-8) and import that.")
+            raise FileError(words.WORKBOOK.of(path=path))
         if suffix not in CSV_SUFFIXES and suffix not in JSON_SUFFIXES:
             known = ", ".join(sorted([*CSV_SUFFIXES, *JSON_SUFFIXES]))
-            raise FileError(f"What {path} holds is told by its suffix: give a file that is one of {known}.")
+            raise FileError(words.UNKNOWN_KIND.of(path=path, known=known))
         self._delimiter = CSV_SUFFIXES.get(suffix)
         try:
             self.size = path.stat().st_size
@@ -60,7 +61,7 @@ class Rows:
         except EncodingError as error:
             raise FileError(str(error)) from None
         except OSError as error:
-            raise FileError(f"{path} can't be read: {error.strerror}.") from None
+            raise FileError(words.NOT_READ.of(path=path, reason=error.strerror)) from None
 
     def columns(self) -> list[str]:
         """The columns of a CSV's head, or those of the first readable JSON line. Raises `FileError`."""
@@ -72,10 +73,7 @@ class Rows:
                 if row.trouble is None:
                     return list(row.values)
                 if row.number == 1 and self._is_array():
-                    raise FileError(
-                        f"{self.path} is one JSON array: write one object a line, for example with "
-                        f"`jq -c '.[]' {self.path.name} > {self.path.stem}.jsonl`."
-                    )
+                    raise FileError(words.JSON_ARRAY.of(path=self.path, name=self.path.name, stem=self.path.stem))
             return []
 
     def lacking(self, wanted: frozenset[str]) -> set[str]:
@@ -101,9 +99,9 @@ class Rows:
         try:
             records = Records(self._text(file), delimiter)
         except HeadError as error:
-            raise FileError(f"{self.path} can't be imported: {error}.") from None
+            raise FileError(words.BAD_HEAD.of(path=self.path, reason=error)) from None
         if records.head is not None and (trouble := self.encoding.trouble(list(records.head.names))) is not None:
-            raise FileError(f"The first line of {self.path} can't be read: {trouble}. Name it with --encoding.")
+            raise FileError(words.HEAD_NOT_READ.of(path=self.path, reason=trouble))
         return records
 
     def _csv_rows(self, file: IO[bytes], delimiter: str) -> Iterator[Row]:

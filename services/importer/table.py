@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from services.importer import words
+
 MAX_RECORD = 4 * 1024 * 1024
 """Characters that a record over several lines may have: more than any request can, and a bound on reading ahead."""
 _ENDS = "\r\n"
@@ -36,9 +38,9 @@ class Head:
         named = [name for name in names if name]
         for name in named:
             if named.count(name) > 1:
-                raise HeadError(f"two columns have the same name, {name!r}: rename one in the first line, or drop it")
+                raise HeadError(words.SAME_NAME.of(name=name))
         if not named:
-            raise HeadError("its first line names no column")
+            raise HeadError(words.NO_NAMES.of())
         return cls(names)
 
     @property
@@ -131,7 +133,7 @@ class Records:
             if parsing.open is None or parsing.broken:
                 break
         if parsing.broken or parsing.open is not None:
-            raise HeadError("a quote in its first line is not closed, or stands within a name without being doubled")
+            raise HeadError(words.HEAD_QUOTE.of())
         if parsing.cells:
             self.head = Head.of(parsing.cells)
 

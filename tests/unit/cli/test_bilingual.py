@@ -13,13 +13,14 @@ import pytest
 import services.cli
 import services.importer
 import services.simulator
+import shared
 from shared.bilingual import Text, is_chinese
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
 def texts() -> Iterator[tuple[str, Text]]:
-    for package in (services.cli, services.importer, services.simulator):
+    for package in (services.cli, services.importer, services.simulator, shared):
         for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             for name, value in vars(importlib.import_module(module.name)).items():
                 if isinstance(value, Text):
