@@ -63,7 +63,7 @@ async def serve(chosen: Chosen) -> bool:
         for service in DATABASES:
             await migrate(service, settings.database_for(service))
         if chosen.simulate:
-            await _be_demonstration(settings.database_for("intake"), embedded=chosen.database is None)
+            await be_demonstration(settings.database_for("intake"), embedded=chosen.database is None)
         async with TopicAdmin(settings.kafka) as admin:
             await admin.apply(topics_of(settings))
         supervisor = Supervisor(environment, chosen.data_dir / "logs", _say)
@@ -165,7 +165,7 @@ def _environment(chosen: Chosen, servers: tuple[str, str]) -> dict[str, str]:
     return environment
 
 
-async def _be_demonstration(database: str, *, embedded: bool) -> None:
+async def be_demonstration(database: str, *, embedded: bool) -> None:
     """Mark the database as a demonstration's, unless real requests are in it; an embedded one is for no real ones."""
     engine = create_engine(database, pool_size=1, application="minsheng-up")
     try:

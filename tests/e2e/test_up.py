@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import stat
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -116,6 +118,13 @@ async def test_a_request_of_ones_own_is_resolved_surveyed_and_counted(up: Up) ->
 
         # Intake hears of the case by itself, sooner or later than analytics does.
         await until(told, what="the citizen can read that the case is resolved")
+
+        async def closed() -> bool:
+            progress = (await client.get(f"{up.url('intake')}/v1/requests/{case_id}", headers=up.channel)).json()
+            return bool(progress["state"] == "closed")
+
+        # Whatever the city's seed: a guest with a number of their own answers clearly.
+        await until(closed, seconds=90, what="the citizen's answer closes the case")
         again = await client.post(f"{up.url('intake')}/v1/requests", json=REQUEST, headers=up.channel)
         assert (again.json()["case_id"], again.json()["repeated"]) == (case_id, True)
 
@@ -136,6 +145,32 @@ async def test_nothing_about_a_case_is_open(up: Up) -> None:
             assert answer.headers["content-type"].startswith("application/problem+json")
         # The console asks who it is, in a page; without a session it shows nothing else.
         assert (await client.get(up.url("console"))).status_code == 401
+
+
+async def test_commands_beside_it_find_it_by_themselves(up: Up, tmp_path: Path) -> None:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("MINSHENG_")}
+
+    async def run(*arguments: str) -> tuple[int, str]:
+        process = spawn(
+            arguments[0],
+            [sys.executable, "-m", "services", *arguments],
+            log=tmp_path / f"{arguments[0]}.log",
+            env={**clean, "MINSHENG_DATA_DIR": str(up.data), "LANG": "C", "COLUMNS": "200"},
+        )
+        return await process.wait(), process.log.read_text()
+
+    assert stat.S_IMODE((up.data / "deployment.env").stat().st_mode) == 0o600
+    for arguments in (("doctor",), ("dead-letters", "list", "-s", "routing"), ("topics", "plan")):
+        status, told = await run(*arguments)
+        assert (status, "deployment.env" in told) == (0, True), told
+    status, told = await run("offsets", "reset", "-s", "routing")
+    assert (status, "routing runs" in told) == (1, True), told
+    rows = tmp_path / "rows.csv"
+    rows.write_text("message_id,subject,submitted_at,body\n1,路灯,2026-11-24 10:00:00,路灯坏了\n")
+    status, told = await run("import", str(rows), "--channel", "website-0002")
+    assert status == 0, told
+    status, told = await run("simulate", "--minutes", "0.05", "--rate", "20", "--profile", "flat")
+    assert (status, "own simulator plays" in told, '"refused": {}' in told) == (0, True, True), told
 
 
 async def test_a_taken_port_is_named(up: Up, tmp_path: Path) -> None:
