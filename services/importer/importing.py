@@ -39,10 +39,11 @@ def import_file(options: Options, on_progress: Callable[[Moment], None] = lambda
     started = time.monotonic()
     rows = Rows(options.file, encoding=options.encoding)
     columns = rows.columns()
-    if not columns:
+    if not columns and next(iter(rows), None) is None:
         raise FileError(words.NO_ROWS.of(file=options.file))
-    mapping = mappings.choose(options.mapping, columns)
-    if lacking := rows.lacking(mapping.needed):
+    # Where no row can be read each is refused for itself, and any mapping will do.
+    mapping = mappings.choose(options.mapping, columns or mappings.presets()["messages"].recognise)
+    if columns and (lacking := rows.lacking(mapping.needed)):
         raise MappingError(
             words.NO_COLUMN.of(
                 file=options.file,

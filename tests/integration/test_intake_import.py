@@ -211,6 +211,26 @@ async def test_a_mapping_that_names_an_absent_column_is_refused_before_the_first
     assert summary.counts.cases == len(rows) + 1
 
 
+async def test_where_no_row_can_be_read_each_is_refused_with_its_reason(server: HttpServer, tmp_path: Path) -> None:
+    file = tmp_path / "x.jsonl"
+    file.write_text('{"message_id": 007, "subject": "a"}\n{"message_id": 1, "message_id": 2}\n')
+    summary = await asyncio.to_thread(import_file, options(file, server))
+    assert summary.counts == Counts(refused=2)
+    assert summary.report is not None
+    told = summary.report.read_text(encoding="utf-8-sig")
+    assert "1,,it is not JSON" in told
+    assert "2,,it has a member twice" in told
+
+
+async def test_ids_that_are_long_numbers_are_cases_of_their_own(server: HttpServer, tmp_path: Path) -> None:
+    file = tmp_path / "x.jsonl"
+    literals = ["20241124083012345678901", "20241124083012345678902", "1e3", "true", "2.0241124083012346e22", "-0"]
+    row = '{{"message_id": {}, "subject": "路灯", "submitted_at": "2026-01-02 03:04:05", "body": "坏了"}}\n'
+    file.write_text("".join(row.format(literal) for literal in literals))
+    summary = await asyncio.to_thread(import_file, options(file, server))
+    assert summary.counts == Counts(cases=2, refused=4)
+
+
 async def test_a_missing_key_is_told_before_the_first_row(
     server: HttpServer, engine: AsyncEngine, tmp_path: Path
 ) -> None:
