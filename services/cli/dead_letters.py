@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from services.cli.names import DATABASES
@@ -73,11 +74,11 @@ def list_letters(
         table.add_row(
             str(letter.id),
             letter.state,
-            letter.reason,
-            letter.type or "?",
+            escape(letter.reason),
+            escape(letter.type or "?"),
             str(letter.case_id or "-"),
             str(letter.sequence or "-"),
-            f"{letter.topic}[{letter.partition}]@{letter.offset}",
+            escape(f"{letter.topic}[{letter.partition}]@{letter.offset}"),
             str(letter.attempts),
             f"{letter.created_at:%Y-%m-%d %H:%M:%S}",
         )
@@ -115,7 +116,7 @@ def show(
     for name, content in record.headers:
         out.print(f"  {name}: {content.decode('utf-8', 'replace')}", highlight=False, markup=False)
     if value and record.value is not None:
-        out.print(base64.b64encode(record.value).decode(), soft_wrap=True, highlight=False)
+        typer.echo(base64.b64encode(record.value).decode())
 
 
 def _ask(action: str, service: str, ids: list[int] | None, everything: bool) -> None:

@@ -39,7 +39,7 @@ def write(folder: Annotated[Path, typer.Option(help="Where the documents go.")] 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "asyncapi.json").write_text(text_of(asyncapi()), encoding="utf-8")
     (folder / "catalogue.md").write_text(as_markdown(), encoding="utf-8")
-    out.print(f"written to {folder}", highlight=False)
+    out.print(f"written to {folder}", highlight=False, markup=False)
 
 
 @app.command("publish")

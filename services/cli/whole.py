@@ -119,7 +119,10 @@ def _tell_addresses(chosen: Chosen, settings: Settings) -> None:
         f"sign in: http://127.0.0.1:{chosen.ports['console']}/login?token={link}", highlight=False, soft_wrap=True
     )
     out.print(
-        f"keys: {chosen.data_dir / 'keys.env'}   logs: {chosen.data_dir / 'logs'}", highlight=False, soft_wrap=True
+        f"keys: {chosen.data_dir / 'keys.env'}   logs: {chosen.data_dir / 'logs'}",
+        highlight=False,
+        soft_wrap=True,
+        markup=False,
     )
     out.print("ready")
     sys.stdout.flush()

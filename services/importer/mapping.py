@@ -19,6 +19,7 @@ from shared.settings import DEFAULT_TIMEZONE
 
 PRESETS = Path(__file__).parent / "mappings"
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+_AROUND = " \t\r\n\v\f\u00a0\u3000\ufeff\u200b\u2060"
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*")
 _SHORTENED = re.compile(r"-?[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]+")
 """As spreadsheets show a long number: 2.0241124E+22."""
@@ -175,7 +176,7 @@ class RowMapping(BaseModel):
         source = self.fields["channel_request_id"]
         _check_id(row, source)
         # An id is opaque to the platform, and a text editor's blanks around it are not part of it.
-        found = (source.read(row) or "").strip()
+        found = (source.read(row) or "").strip(_AROUND)
         if not found:
             raise RowError("the row has no id of its own")
         return found

@@ -32,6 +32,7 @@ OPERATIONS = {
     ("GET", "/v1/requests/{case_id}"): 200,
     ("GET", "/v1/requests"): 200,
     ("GET", "/v1/channels"): 200,
+    ("GET", "/v1/channels/{channel}"): 200,
 }
 
 
@@ -57,6 +58,8 @@ def explore(url: str, method: str, path: str, made: dict[str, Any], headers: dic
             ours(case.body)
             if "case_id" in case.path_parameters:
                 case.path_parameters["case_id"] = made["case_id"]
+            if "channel" in case.path_parameters:
+                case.path_parameters["channel"] = "wechat-0012"
             if "number" in case.query:
                 case.query["number"] = made["number"]
         answer = case.call(headers=headers)

@@ -482,3 +482,13 @@ async def test_the_document_tells_of_the_form(replica: Replica) -> None:
     form = document["components"]["schemas"]["RequestForm"]
     assert set(form["required"]) == {"channel", "channel_request_id", "body"}
     assert "number" in document["components"]["schemas"]["AcceptedAnswer"]["properties"]
+
+
+async def test_a_channel_can_see_whether_it_is_known_and_its_key_good(replica: Replica) -> None:
+    async with replica.channel("wechat-0012") as channel, replica.staff() as staff, replica.stranger() as stranger:
+        own = await channel.get("/v1/channels/wechat-0012")
+        assert (own.status_code, own.json()["id"], own.json()["family"]) == (200, "wechat-0012", "wechat")
+        assert (await channel.get("/v1/channels/wechat-0013")).status_code == 403
+        assert (await channel.get("/v1/channels/nowhere-0001")).status_code == 404
+        assert (await staff.get("/v1/channels/wechat-0013")).status_code == 200
+        assert (await stranger.get("/v1/channels/wechat-0012")).status_code == 401

@@ -189,6 +189,13 @@ def test_texts_are_ids_as_they_are(cell: str) -> None:
     assert presets()["messages"].id_of(message(message_id=cell)) == cell
 
 
+def test_what_nobody_sees_around_an_id_is_no_part_of_it() -> None:
+    for cell in ("\ufeffA-1", " A-1\u3000", "\u200bA-1\u00a0"):
+        assert presets()["messages"].id_of(message(message_id=cell)) == "A-1"
+    with pytest.raises(RowError, match="no id"):
+        presets()["messages"].id_of(message(message_id="\ufeff\u3000"))
+
+
 @pytest.mark.parametrize("value", [True, False, ["1"], {"a": "1"}])
 def test_what_is_neither_text_nor_number_is_no_id(value: Any) -> None:
     with pytest.raises(RowError, match="neither text nor number"):

@@ -183,6 +183,11 @@ def test_files_with_a_mark(tmp_path: Path, encoding: str, suffix: str) -> None:
     assert (row.values["message_id"], row.trouble) == ("1", None)
 
 
+def test_gb18030_with_a_mark(tmp_path: Path) -> None:
+    found = rows(tmp_path, "x.csv", ("\ufeff" + HEAD + line(1).decode()).encode(GB))
+    assert (found.encoding.name, found.columns()[0], verdicts(found)) == ("GB18030", "message_id", [None])
+
+
 def test_utf16_without_its_mark_is_not_guessed(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="utf-16-le"):
         rows(tmp_path, "x.csv", HEAD.encode("utf-16-le"))
