@@ -55,7 +55,13 @@ class FollowupService(EventService):
             timeout=settings.sms_gateway_timeout,
         )
         dispatcher = Dispatcher(
-            commands, gateway, contacts, policy, bureau=settings.bureau_name, batch=settings.sms_batch
+            commands,
+            gateway,
+            contacts,
+            policy,
+            bureau=settings.bureau_name,
+            batch=settings.sms_batch,
+            lease=timedelta(seconds=settings.sms_lease_seconds),
         )
         self.readiness.add("sms-gateway", lambda: dispatcher.trouble, need=Need.NEVER)
         wakes = Wakes(commands, partial(followup.wake, policy=policy))

@@ -41,8 +41,7 @@ EXTENSION = "extension"
 NOT_MOBILE = "not-mobile"
 """Numbers that a person can call, and no SMS reaches."""
 LEASE = timedelta(seconds=60)
-"""How long a worker has for handing a batch over, before another may try."""
-_SENDING_SECONDS = LEASE.total_seconds() / 2
+"""How long a worker has for handing a batch over, before another may try; the gateway has half of that to answer."""
 
 
 @dataclass(slots=True)
@@ -80,6 +79,7 @@ class Dispatcher:
         *,
         bureau: str,
         batch: int = 100,
+        lease: timedelta = LEASE,
         longest_pause: float = 30.0,
     ) -> None:
         self._commands = commands
@@ -88,6 +88,8 @@ class Dispatcher:
         self._policy = policy
         self._bureau = bureau
         self._batch = batch
+        self._lease_time = lease
+        self._sending_seconds = lease.total_seconds() / 2
         self._pause = Backoff(first=1.0, longest=longest_pause)
         self._paused_until = 0.0
         self.trouble: str | None = None
@@ -112,7 +114,7 @@ class Dispatcher:
             if messages:
                 # Before the message is out: a reply may be here before the gateway has answered us.
                 leased = [(one.message_id, taken.pseudonyms.get(one.message_id)) for one in messages]
-                await store.lease(connection, leased, now, now + LEASE)
+                await store.lease(connection, leased, now, now + self._lease_time)
         return taken
 
     def _open(self, messages: Sequence[Message], now: datetime) -> _Taken:
@@ -140,7 +142,7 @@ class Dispatcher:
         handed = Handed()
         if taken.outgoing:
             try:
-                async with asyncio.timeout(_SENDING_SECONDS):
+                async with asyncio.timeout(self._sending_seconds):
                     handed = await self._gateway.send(taken.outgoing)
             except (GatewayUnavailableError, TimeoutError) as error:
                 taken.lost = not (isinstance(error, GatewayUnavailableError) and error.none_taken)
@@ -152,7 +154,7 @@ class Dispatcher:
             await self._note(taken, handed)
 
     def _in_trouble(self, error: Exception) -> None:
-        self.trouble = str(error) or f"the SMS gateway took no batch within {_SENDING_SECONDS:g} seconds"
+        self.trouble = str(error) or f"the SMS gateway took no batch within {self._sending_seconds:g} seconds"
         self._paused_until = time.monotonic() + self._pause.next_delay()
         log.warning("gateway_unavailable", reason=self.trouble)
 

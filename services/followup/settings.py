@@ -19,6 +19,12 @@ class FollowupSettings(Settings):
     sms_gateway_token: SecretStr | None = Field(default=None, description="bearer token that the SMS gateway asks for")
     sms_gateway_timeout: float = Field(default=10.0, gt=0, le=60, description="seconds to wait for the gateway")
     sms_batch: int = Field(default=100, ge=1, le=1000, description="messages in one call to the gateway")
+    sms_lease_seconds: float = Field(
+        default=60.0,
+        ge=2,
+        le=3600,
+        description="how long a worker keeps messages to itself; it hands over in half of it",
+    )
     sms_poll_seconds: float = Field(default=0.25, gt=0, le=60, description="how often due messages are looked for")
     bureau_name: str = Field(default="民安市公安局", min_length=1, max_length=20, description="who signs messages")
 

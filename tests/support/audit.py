@@ -47,8 +47,9 @@ class Books:
 class Auditor:
     """Reads the databases and topics; services need not run for that, but must have come to rest."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, outboxes: Mapping[str, str] = OUTBOXES) -> None:
         self._settings = settings
+        self._outboxes = outboxes
 
     async def settled(self) -> None:
         """Return once every event was published and has arrived in analytics; raises `AssertionError`."""
@@ -69,8 +70,8 @@ class Auditor:
         routed = await self._by_case("routing", _CURSORS, "/minsheng/intake")
         if lacking := set(requests) - set(routed):
             return f"{len(lacking)} requests are not in routing, for example {min(lacking)}"
-        for service, topic in OUTBOXES.items():
-            if pending := (await self._fetch(service, _PENDING))[0][0]:
+        for service, topic in self._outboxes.items():
+            if pending := (await self.fetch(service, _PENDING))[0][0]:
                 return f"{pending} events of {service} are not published"
             emitted = await self._by_case(service, _EMITTED, topic)
             arrived = await self._by_case("analytics", _CURSORS, f"/minsheng/{service}")
@@ -80,8 +81,8 @@ class Auditor:
 
     async def arrived(self, cases: Collection[UUID]) -> bool:
         """Whether these requests are cases, and analytics knows that they were assigned."""
-        routed = await self._fetch("routing", "SELECT count(*) FROM cases WHERE case_id = ANY($1::uuid[])", list(cases))
-        facts = await self._fetch(
+        routed = await self.fetch("routing", "SELECT count(*) FROM cases WHERE case_id = ANY($1::uuid[])", list(cases))
+        facts = await self.fetch(
             "analytics",
             "SELECT count(*) FROM facts WHERE assigned_at IS NOT NULL AND case_id = ANY($1::uuid[])",
             list(cases),
@@ -106,25 +107,25 @@ class Auditor:
         return await self._in_a_batch(service, "Client")
 
     async def _in_a_batch(self, service: str, waits_for: str) -> bool:
-        return bool(await self._fetch(service, _IN_A_BATCH, f"minsheng-{service}-", waits_for))
+        return bool(await self.fetch(service, _IN_A_BATCH, f"minsheng-{service}-", waits_for))
 
     async def books(self) -> Books:
         """Read everything."""
-        requests = await self._fetch("intake", "SELECT channel, channel_request_id, case_id FROM requests")
-        cases = await self._fetch("routing", "SELECT case_id, version FROM cases")
-        facts = await self._fetch("analytics", "SELECT case_id FROM facts WHERE requested AND assigned_at IS NOT NULL")
+        requests = await self.fetch("intake", "SELECT channel, channel_request_id, case_id FROM requests")
+        cases = await self.fetch("routing", "SELECT case_id, version FROM cases")
+        facts = await self.fetch("analytics", "SELECT case_id FROM facts WHERE requested AND assigned_at IS NOT NULL")
         columns = ("received", "opened", "assigned", "resolved")
         sums = ", ".join(f"coalesce(sum({column}), 0)" for column in columns)
-        daily = (await self._fetch("analytics", f"SELECT {sums} FROM daily"))[0]
+        daily = (await self.fetch("analytics", f"SELECT {sums} FROM daily"))[0]
         counted = (
-            await self._fetch(
+            await self.fetch(
                 "analytics",
                 "SELECT count(*) FILTER (WHERE requested), count(opened_at), count(assigned_at),"
                 " count(*) FILTER (WHERE resolutions > 0) FROM facts",
             )
         )[0]
         letters = {
-            service: (await self._fetch(service, "SELECT count(*) FROM dead_letters"))[0][0]
+            service: (await self.fetch(service, "SELECT count(*) FROM dead_letters"))[0][0]
             for service in ("intake", "routing", "analytics")
         }
         return Books(
@@ -157,7 +158,8 @@ class Auditor:
         finally:
             await consumer.stop()
 
-    async def _fetch(self, service: str, query: str, *arguments: object) -> list[asyncpg.Record]:
+    async def fetch(self, service: str, query: str, *arguments: object) -> list[asyncpg.Record]:
+        """Rows of a service's database."""
         connection = await self._connect(service)
         try:
             return list(await connection.fetch(query, *arguments))
@@ -165,7 +167,7 @@ class Auditor:
             await connection.close()
 
     async def _by_case(self, service: str, query: str, argument: str) -> dict[UUID, int]:
-        return {row[0]: row[1] for row in await self._fetch(service, query, argument)}
+        return {row[0]: row[1] for row in await self.fetch(service, query, argument)}
 
     async def _connect(self, service: str) -> asyncpg.Connection:
         return await asyncpg.connect(asyncpg_dsn(self._settings.database_for(service)), timeout=10)

@@ -37,8 +37,8 @@ class Carrier:
     ignoring: set[str] = field(default_factory=set)
     """Numbers of which the answer says nothing."""
     troubles: deque[int | str] = field(default_factory=deque)
-    """A status to answer with, `slow` to answer late after taking all, `dribble` to send an answer that never ends,
-    `garbage` to answer no JSON."""
+    """A status to answer with, `slow` to answer late after taking all, `lost` to answer 502 after that, `dribble` to
+    send an answer that never ends, `garbage` to answer no JSON."""
     answering: bytes | None = None
     """What is answered in place of the truth."""
     taken: asyncio.Event = field(default_factory=asyncio.Event)
@@ -74,6 +74,8 @@ class Carrier:
             answer["refused"].append({"message_id": str(uuid4()), "code": "absent"})
         if trouble == "dribble":
             return StreamingResponse(self._dribble(), 202)
+        if trouble == "lost":
+            return Response(status_code=502)
         if trouble == "slow":
             await self.released.wait()
         if trouble == "garbage":

@@ -95,6 +95,8 @@ class Deployment:
     postgres: PostgresServer
     folder: Path
     prefix: str = field(default_factory=lambda: f"f{secrets.token_hex(4)}")
+    variables: dict[str, str] = field(default_factory=dict)
+    """Settings of the services beside those that every deployment has."""
     keys: dict[str, str] = field(default_factory=lambda: new_keys("f1"))
     instances: list[Instance] = field(default_factory=list)
     http: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(trust_env=False))
@@ -163,4 +165,5 @@ class Deployment:
             f"{PREFIX}SESSION_TIMEOUT_MS": str(SESSION_TIMEOUT_MS),
             f"{PREFIX}EMBEDDED": "false" if self.kafka.real else "true",
             f"{PREFIX}ANALYTICS_LIVE": "false",
+            **self.variables,
         }

@@ -47,6 +47,8 @@ class Journal:
     """Case ids by (channel, the channel's own id)."""
     handled: dict[UUID, int] = field(default_factory=dict)
     """Steps of officers that were answered with 200, by case."""
+    phones: dict[UUID, str] = field(default_factory=dict)
+    """The number that each case's citizen left."""
 
 
 @dataclass(slots=True)
@@ -85,14 +87,16 @@ class Channels:
         while not stop.is_set():
             nth += 1
             channel = random.choice(CHANNELS)
+            phone = f"138{random.randrange(10**8):08d}"
             request = {
                 "channel": channel,
                 "channel_request_id": f"{self._seed}-{caller}-{nth}",
                 "body": f"{random.choice(BODIES)}（第{nth}件）",
-                "requester": {"phone": f"138{random.randrange(10**8):08d}"},
+                "requester": {"phone": phone},
             }
             case_id = await self._hand_in(http, channel, request)
             self._journal.accepted[channel, str(request["channel_request_id"])] = case_id
+            self._journal.phones[case_id] = phone
             if random.random() < 0.05:
                 again = await self._hand_in(http, channel, request)
                 assert again == case_id, f"the same request became case {case_id} and case {again}"
