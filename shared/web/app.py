@@ -28,6 +28,7 @@ def create_api(service: str, title: str, settings: Settings, readiness: Readines
         docs_url=None,
         redoc_url=None,
     )
+    api.state.service = service
     api.state.staff_ring = settings.staff_ring
     api.state.channel_ring = settings.channel_ring
     api.state.callback_ring = settings.callback_ring

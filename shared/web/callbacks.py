@@ -28,7 +28,7 @@ AHEAD_SECONDS = 300
 PROMPT_SECONDS = 300
 """What comes later than this is counted as late."""
 _LATE = Counter(
-    "minsheng_callbacks_late", "Callbacks with a good signature that was made more than five minutes before."
+    "minsheng_callbacks_late", "Callbacks with a good signature that is older than five minutes.", ("service",)
 )
 _MAX_HEADER = 1_024
 _TIME = re.compile(r"[0-9]{1,12}", re.ASCII)
@@ -76,7 +76,7 @@ def _digest(key: bytes, body: bytes, at: int) -> str:
 async def signed_body(request: Request) -> bytes:
     """A FastAPI dependency: the body of a callback whose signature is good; 401 otherwise.
 
-    Needs `app.state.callback_ring`, see `shared.web.app`.
+    Needs `app.state.callback_ring` and `app.state.service`, see `shared.web.app`.
     """
     ring: KeyRing = request.app.state.callback_ring
     body = await request.body()
@@ -85,7 +85,7 @@ async def signed_body(request: Request) -> bytes:
         if header is None:
             raise SignatureError(f"The header {HEADER} is missing.")
         if verify(ring, header, body, time.time()) > PROMPT_SECONDS:
-            _LATE.inc()
+            _LATE.labels(request.app.state.service).inc()
     except SignatureError as error:
         raise Problem(
             401,

@@ -245,7 +245,9 @@ _WORDS: dict[type[Event], _Words] = {
     case.CaseReopened: _Words("reopened", lambda _: "已退回责任单位整改"),
     case.CaseClosed: _Words("closed", lambda event: _SETTLEMENTS[event.settlement]),
     followup.SurveyRequested: _Words("survey", _surveyed),
-    followup.SurveyUndeliverable: _Words("survey-undeliverable", lambda _: "回访短信未能送达"),
+    # Also where no message was ever sent, since no number takes one.
+    followup.SurveyUndeliverable: _Words("survey-undeliverable", lambda _: "未能用短信联系到您"),
+    followup.SurveyReferred: _Words("survey-referred", lambda _: "将由工作人员与您联系回访"),
     followup.SurveyAnswered: _Words("answered", lambda event: f"您的评价：{event.level.chinese}"),
     followup.UnderstandingRecorded: _Words("understood", lambda _: "已向您当面解释说明"),
 }

@@ -106,6 +106,21 @@ def told(story: Story, course: Course | None = None) -> Course:
         (closed(), "closed", "已办结，评价满意", RequestState.CLOSED, None),
         (survey(2), "survey", "回访中（第2次）", RequestState.SURVEYING, None),
         (answered(1, Satisfaction.DISSATISFIED), "answered", "您的评价：不满意", RequestState.RECEIVED, None),
+        (
+            # No message went out, so none failed to arrive.
+            followup.SurveyUndeliverable(round=1, failed_at=AT, reason="no-phone"),
+            "survey-undeliverable",
+            "未能用短信联系到您",
+            RequestState.RECEIVED,
+            None,
+        ),
+        (
+            followup.SurveyReferred(round=1, unit="u1", referred_at=AT, reason="unclear-again", call_by=AT),
+            "survey-referred",
+            "将由工作人员与您联系回访",
+            RequestState.RECEIVED,
+            None,
+        ),
     ],
 )
 def test_events_in_words(event: Event, code: str, text: str, state: RequestState, unit: str | None) -> None:
