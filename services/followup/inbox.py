@@ -140,15 +140,13 @@ class Inbox:
             for one in await store.written_to(connection, wanted, since):
                 got[one.pseudonym].append(one)
         return {
-            sender: _correspondence([one for name in names for one in got[name]])
+            sender: Correspondence(_got(one) for name in names for one in got[name])
             for sender, names in pseudonyms.items()
         }
 
 
-def _correspondence(written: Sequence[WrittenTo]) -> Correspondence:
-    # Who replies though every message failed, by what the carrier said, has got one of them after all.
-    got = [one for one in written if not one.failed] or written
-    return Correspondence(Got(one.at, one.case_id, one.round, one.kind is MessageKind.CLARIFICATION) for one in got)
+def _got(one: WrittenTo) -> Got:
+    return Got(one.at, one.case_id, one.round, one.kind is MessageKind.CLARIFICATION, one.failed)
 
 
 def _mark_of(receipt: Receipt, now: datetime) -> Mark:

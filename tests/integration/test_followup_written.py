@@ -156,3 +156,19 @@ async def test_an_opt_out_that_arrives_days_later_is_not_lost(
     state = await house.state(first)
     assert (state.opted_out, state.stage) == (True, Stage.PHONE_DESK)
     assert carrier.sent.keys() == {call[0] for call in carrier.calls}
+
+
+async def test_a_message_that_failed_is_answered_only_where_no_other_is(
+    house: House, carrier: Carrier, gateway: HttpGateway
+) -> None:
+    first = await surveyed(house, gateway, START)
+    second = await surveyed(house, gateway, after(minutes=30))
+    rows = await house.rows(store.messages, "case_id", "kind", "message_id")
+    (message_id,) = [row[2] for row in rows if row[0] == second and row[1] == "survey"]
+    await house.inbox.receipts([Receipt(UUID(str(message_id)), "failed", "expired", after(minutes=40))])
+    house.now = after(hours=1)
+    await write(house, "4", house.now)
+    assert await stages(house, first, second) == [Stage.RECTIFICATION, Stage.PHONE_DESK]
+    # The carrier was wrong: it did arrive.
+    await write(house, "1", house.now)
+    assert await stages(house, first, second) == [Stage.RECTIFICATION, Stage.SETTLED]

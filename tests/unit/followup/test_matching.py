@@ -89,6 +89,12 @@ def test_whether_the_question_was_got_by_then() -> None:
     assert [next(written.until(after(at))).again for at in (9, 10, 25, 35)] == [False, True, True, False]
 
 
+def test_what_failed_is_meant_only_where_nothing_else_is() -> None:
+    written = Correspondence([Got(after(0), A, 1), Got(after(30), B, 1, failed=True)])
+    assert list(written.until(after(60))) == [Asked(A, 1), Asked(B, 1)]
+    assert list(Correspondence([Got(after(30), B, 1, failed=True)]).until(after(60))) == [Asked(B, 1)]
+
+
 moments = st.integers(0, 50).map(after)
 got = st.builds(Got, moments, st.sampled_from([UUID(int=n) for n in range(1, 6)]), st.integers(1, 3), st.booleans())
 
