@@ -172,3 +172,15 @@ async def test_a_message_that_failed_is_answered_only_where_no_other_is(
     # The carrier was wrong: it did arrive.
     await write(house, "1", house.now)
     assert await stages(house, first, second) == [Stage.RECTIFICATION, Stage.SETTLED]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+async def test_replies_of_one_moment_are_read_in_the_order_of_their_ids(
+    house: House, carrier: Carrier, gateway: HttpGateway, order: tuple[int, int]
+) -> None:
+    first = await surveyed(house, gateway, START)
+    second = await surveyed(house, gateway, after(minutes=30))
+    house.now = at = after(hours=1)
+    replies = [Incoming("a", NUMBER, "1", at), Incoming("b", NUMBER, "5", at)]
+    await house.inbox.replies([replies[place] for place in order])
+    assert await stages(house, second, first) == [Stage.SETTLED, Stage.RECTIFICATION]

@@ -214,10 +214,10 @@ def unclear(
     awaited = state.stage in BY_MESSAGE or (state.stage is Stage.SETTLED and state.takes_late_answer(written, policy))
     if nth != state.round or not awaited:
         return unchanged(state)
-    if state.unclear:
-        if not asked_again:
-            return unchanged(state)
+    if asked_again:
         return _decided(state, _referred(state, nth, UNCLEAR_AGAIN, moment, policy))
+    if state.unclear:
+        return unchanged(state)
     events = [
         *_sent_as_its_reply_shows(state, moment, policy),
         SurveyUnclear(

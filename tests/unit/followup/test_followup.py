@@ -178,6 +178,11 @@ def test_an_unclear_reply_is_asked_about_and_the_next_one_is_a_person_s_task() -
     assert unclear(state_of(second), at(hours=4), asked_again=True).events == ()
 
 
+def test_a_question_that_went_out_before_this_was_told_by_events_counts() -> None:
+    decision = unclear(sent(), at(hours=1), asked_again=True)
+    assert kinds(decision) == (SurveyReferred,)
+
+
 def test_an_unclear_reply_shows_that_its_message_was_sent() -> None:
     decision = unclear(asked(), at(minutes=1))
     assert kinds(decision) == (SurveySent, SurveyUnclear)
