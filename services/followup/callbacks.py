@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from services.followup.domain.codes import MAX_CODE, kept
 from services.followup.inbox import Inbox, Incoming, Receipt, Taken
+from services.followup.metrics import REFUSED
 from shared.events.times import Instant
 from shared.web.callbacks import HEADER, signed_body
 from shared.web.problems import field_errors
@@ -186,6 +187,8 @@ def _read(model: type[B], member: str, body: bytes) -> tuple[list[B], list[Refus
             here: list[ErrorDetails] = [{**one, "loc": (member, index, *one["loc"])} for one in wrong]
             errors += here
             refused.append(RefusedItem(index=index, errors=[FieldError(**one) for one in field_errors(here)]))
+    if refused:
+        REFUSED.labels(member).inc(len(refused))
     if refused and not read:
         raise RequestValidationError(errors)
     return read, refused

@@ -10,3 +10,6 @@ MESSAGES = Counter(
     ("kind", "outcome"),
 )
 REPLIES = Counter("minsheng_followup_replies", "Citizens' replies by what became of them.", ("outcome",))
+REFUSED = Counter(
+    "minsheng_followup_callback_items_refused", "Items of the gateway's callbacks that can't be read.", ("kind",)
+)

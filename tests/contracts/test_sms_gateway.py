@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 import httpx
 import orjson
 import pytest
+from prometheus_client import REGISTRY
 
 from services.followup import store
 from services.followup.domain.state import Stage
@@ -269,6 +270,11 @@ async def test_one_bad_receipt_is_answered_for_itself(
         assert (await house.state(case)).stage is Stage.DELIVERED
 
 
+def refused_replies() -> float:
+    name = "minsheng_followup_callback_items_refused_total"
+    return REGISTRY.get_sample_value(name, {"kind": "replies"}) or 0.0
+
+
 @pytest.mark.parametrize("bad", BAD_REPLIES)
 async def test_one_bad_reply_is_answered_for_itself(
     house: House, gateway: HttpGateway, callbacks: httpx.AsyncClient, bad: Any
@@ -277,8 +283,10 @@ async def test_one_bad_reply_is_answered_for_itself(
     second, _ = await sent(house, gateway)
     good = [{"reply_id": f"good-{n}", "from": NUMBER, "text": "1", "at": now(), "operator": "x"} for n in range(2)]
     raw = json.dumps({"replies": [good[0], bad, good[1]], "batch": 7}).encode()
+    before = refused_replies()
     answer = await post(callbacks, REPLIES, raw, ring=house.settings.callback_ring)
     assert (answer.status_code, answer.json()["recorded"]) == (200, 2), answer.text
+    assert refused_replies() == before + 1, "nobody reads the gateway's log: what is refused must be seen here"
     assert [one["index"] for one in answer.json()["refused"]] == [1]
     assert NUMBER not in answer.text
     for case in (first, second):
