@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-SHARES = 6
+SHARES = 9
 """Tests that share the minutes of a soak."""
 
 

@@ -115,6 +115,8 @@ async def bureau(plan: Plan) -> AsyncIterator[Bureau]:
                 await deployment.close()
 
 
+# Seen red where store.due leaves out what was tried before (`attempts == 0`): what the killed worker had in hand is
+# never noted as sent.
 async def test_follow_up_killed_with_messages_in_hand_and_at_random(bureau: Bureau) -> None:
     random = bureau.plan.random("followup-killed")
     async with bureau.at_work("killed"):
@@ -130,6 +132,8 @@ async def test_follow_up_killed_with_messages_in_hand_and_at_random(bureau: Bure
             await bureau.deployment.start("followup")
 
 
+# Seen red where HttpGateway gives messages ids that are made anew in each process (uuid5 with its pid), and so the
+# citizen the same words twice.
 async def test_follow_up_frozen_with_messages_in_hand(bureau: Bureau) -> None:
     for nth in bureau.plan.rounds(short=1, long=5):
         async with bureau.at_work(f"frozen-{nth}"):
@@ -146,6 +150,8 @@ async def test_follow_up_frozen_with_messages_in_hand(bureau: Bureau) -> None:
         await other.ready()
 
 
+# Seen red where Dispatcher._send takes a gateway that doesn't answer for one that refuses (`hopeless`): citizens who
+# have their message are called.
 async def test_the_carrier_s_answers_are_lost(bureau: Bureau) -> None:
     random = bureau.plan.random("followup-answers")
     async with bureau.at_work("answers"):
