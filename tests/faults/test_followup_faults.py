@@ -63,7 +63,7 @@ class Bureau:
         return not self.carrier.troubles
 
     @asynccontextmanager
-    async def at_work(self, test: str) -> AsyncIterator[None]:
+    async def at_work(self, test: str) -> AsyncIterator[Aftercare]:
         """Channels, officers and citizens at work while the block runs; then all that they began comes to its end, and
         the books are balanced."""
         settings = self.deployment.settings()
@@ -83,7 +83,7 @@ class Bureau:
                 seed=f"{self.plan.seed}-followup-{test}",
                 rate=12.0,
             ):
-                yield
+                yield care
             await reckoning.ended()
         assert care.taken["replies-unknown"] == 0
         await reckoning.balance()
@@ -119,12 +119,14 @@ async def bureau(plan: Plan) -> AsyncIterator[Bureau]:
 # never noted as sent.
 async def test_follow_up_killed_with_messages_in_hand_and_at_random(bureau: Bureau) -> None:
     random = bureau.plan.random("followup-killed")
-    async with bureau.at_work("killed"):
+    async with bureau.at_work("killed") as care:
+        care.silent = True
         in_hand = await bureau.held_at_the_carrier()
         await bureau.one("followup").kill()
         bureau.carrier.released.set()
         await bureau.deployment.start("followup")
         await until(partial(bureau.handed_over, in_hand, times=2), what="what was in hand is handed over again")
+        care.silent = False
         for _ in bureau.plan.rounds(short=1, long=20):
             # Chance decides what the kill cuts through; nothing is waited for.
             await asyncio.sleep(random.uniform(0.3, 2.0))
@@ -136,7 +138,8 @@ async def test_follow_up_killed_with_messages_in_hand_and_at_random(bureau: Bure
 # citizen the same words twice.
 async def test_follow_up_frozen_with_messages_in_hand(bureau: Bureau) -> None:
     for nth in bureau.plan.rounds(short=1, long=5):
-        async with bureau.at_work(f"frozen-{nth}"):
+        async with bureau.at_work(f"frozen-{nth}") as care:
+            care.silent = True
             frozen = bureau.one("followup")
             in_hand = await bureau.held_at_the_carrier()
             # The carrier has taken the messages, and nobody knows.
@@ -144,6 +147,7 @@ async def test_follow_up_frozen_with_messages_in_hand(bureau: Bureau) -> None:
             bureau.carrier.released.set()
             other = await bureau.deployment.start("followup")
             await until(partial(bureau.handed_over, in_hand, times=2), what="the other hands the messages over")
+            care.silent = False
             frozen.resume()
             await frozen.ready()
         await frozen.stop()
@@ -155,7 +159,7 @@ async def test_follow_up_frozen_with_messages_in_hand(bureau: Bureau) -> None:
 async def test_the_carrier_s_answers_are_lost(bureau: Bureau) -> None:
     random = bureau.plan.random("followup-answers")
     async with bureau.at_work("answers"):
-        for _ in bureau.plan.rounds(short=2, long=20):
+        for _ in bureau.plan.rounds(short=1, long=20):
             calls = len(bureau.carrier.calls)
             bureau.carrier.troubles.extend(random.choice(("lost", "garbage")) for _ in range(2))
             await until(bureau.carrier_has_no_trouble_left, what="the answers are lost")

@@ -64,6 +64,8 @@ class Aftercare:
     followup: Callable[[], list[str]]
     """The addresses of all its replicas."""
     routing: str
+    silent: bool = False
+    """Citizens don't answer for now: an answer would show follow-up that its message was taken."""
     taken: Counter[str] = field(default_factory=Counter)
     """Items that follow-up took, by what it said of them."""
     _answered: set[str] = field(default_factory=set)
@@ -72,7 +74,7 @@ class Aftercare:
         """Answer each message once, in the order in which they come."""
         while True:
             new = [message_id for message_id in self.carrier.sent if message_id not in self._answered]
-            if new:
+            if new and not self.silent:
                 await self._answer(http, new)
             await asyncio.sleep(0.05)
 
