@@ -21,8 +21,8 @@ async def test_what_strangers_wrote_is_shown_as_it_is(database: str, monkeypatch
         await connection.execute(
             sa.text(
                 'INSERT INTO dead_letters (consumer, topic, topic_id, partition, "offset", type, headers, state, '
-                "reason) VALUES ('routing', 'minsheng.requests', :id, 0, 7, '[/red]:boom:[link]', '[]', 'failed', "
-                "'[bold]:x:')"
+                "reason) "
+                "VALUES ('routing', 'minsheng.requests', :id, 0, 7, '[/red]:boom:[link]', '[]', 'failed', '[bold]:x:')"
             ),
             {"id": uuid4()},
         )

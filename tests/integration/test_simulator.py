@@ -377,7 +377,7 @@ async def test_a_deployment_with_real_cases_is_refused_by_name(real: str, only: 
     async with running(played) as demonstration, running(bureau) as serious:
         urls = dict.fromkeys(("intake", "routing", "followup"), demonstration) | {real: serious}
         with pytest.raises(DeploymentError, match=rf"^{real} at {serious} doesn't say.*MINSHENG_DEMONSTRATION"):
-            await simulation(options(demonstration, **urls, **only), by).run()
+            await simulation(options(demonstration, seconds=0.2, **urls, **only), by).run()
     assert (bureau.posts, bureau.steps, bureau.lists.total()) == (0, [], 0)
     assert (played.posts, played.steps) == (0, [])
 
@@ -386,7 +386,7 @@ async def test_keys_of_another_deployment_are_told_once_and_not_refused_post_by_
     platform = Platform(settings())
     async with running(platform) as url:
         with pytest.raises(DeploymentError, match=r"refuses the key of .*MINSHENG_CHANNEL_KEYS"):
-            await simulation(options(url, officers=False, carrier=False), settings()).run()
+            await simulation(options(url, officers=False, carrier=False, seconds=0.2), settings()).run()
     assert platform.posts == 0
 
 
