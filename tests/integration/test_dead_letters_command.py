@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
 
+from services.cli import running
 from services.cli.commands import root
 from shared.store.engine import create_engine
 from shared.store.migration import migrate
@@ -29,7 +30,8 @@ async def test_what_strangers_wrote_is_shown_as_it_is(database: str, monkeypatch
     await engine.dispose()
     monkeypatch.setenv("MINSHENG_ROUTING_DATABASE", database.replace("postgresql+asyncpg", "postgresql"))
     monkeypatch.setenv("MINSHENG_DATA_DIR", "/nonexistent")
-    monkeypatch.setenv("COLUMNS", "200")
+    # It was made when another test first loaded the command line, for the terminal that there was then.
+    monkeypatch.setattr(running.out, "width", 200)
     result = await asyncio.to_thread(CliRunner().invoke, root(), ["dead-letters", "list", "-s", "routing"])
     assert result.exit_code == 0, result.output
     for text in ("[/red]:boom:[link]", "[bold]:x:", "minsheng.requests[0]@7"):
