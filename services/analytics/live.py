@@ -171,7 +171,7 @@ class LiveApp:
         now = time.time()
         for event in events:
             at = event.message.timestamp
-            types = [value for name, value in event.headers if name == "ce_type"]
+            types = [value for name, value in event.message.headers or () if name == "ce_type"]
             if types == [_TYPE] and self._counted.is_new(event.key, at, now):
                 groups[_family(event.value), int(at) // STEP_SECONDS].append(event)
         for (family, _), alike in groups.items():
