@@ -11,15 +11,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.followup.domain import optouts
-from services.followup.domain.marks import Mark, Opening, mark_at, opening, skip_breaks
-from services.followup.domain.remarks import agrees, quotes_us
+from services.followup.domain.marks import Closing, Opening, closing, opening
+from services.followup.domain.praise import PLAIN_THANKS
+from services.followup.domain.quotations import answer_to_quotation, quotes_us
+from services.followup.domain.scale import Mark, mark_at, skip_breaks
+from services.followup.domain.remarks import agrees, is_neutral
 from services.followup.domain.typed import Typed, typed
+from services.followup.domain.typos import mended
 from shared.events.words import Satisfaction
 
 MAX_COMMENT = 1_000
 """Characters of a comment that are kept; a concatenated SMS is shorter."""
 
 _FAIR = Satisfaction.BASICALLY_SATISFIED
+_UPPER = (Satisfaction.VERY_SATISFIED, Satisfaction.SATISFIED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,8 @@ def parse(text: str) -> Reply:
     A reply may give a mark and ask for no more messages: then both are set. A text longer than what is kept of it is
     left to a person.
     """
-    reply = typed(text)
+    answer = answer_to_quotation(text)
+    reply = mended(typed(text if answer is None else answer))
     if len(reply.plain) > MAX_COMMENT:
         return Reply(None, _comment(reply.since(0)))
     opted_out = optouts.opted_out(reply)
@@ -45,9 +51,22 @@ def parse(text: str) -> Reply:
         marks = _marks(reply, found)
         if level := _level(reply, found, marks, opted_out=opted_out):
             return Reply(level, _comment(reply.since(_beyond(reply, marks))), opted_out)
+    elif (told := closing(reply)) and (level := _told(reply, told)):
+        return Reply(level, _comment(reply.since(0)), opted_out)
     if opted_out and optouts.says_nothing_else(reply):
         return Reply(None, None, opted_out)
-    return Reply(None, _comment(reply.since(0)), opted_out)
+    return Reply(None, _comment(text), opted_out)
+
+
+def _told(reply: Typed, told: Closing) -> Satisfaction | None:
+    """The level that closes a narrative, where the narrative and what follows agree with it."""
+    level = told.mark.level
+    rest = reply.plain[skip_breaks(reply.plain, told.mark.end) :]
+    agreed = not quotes_us(reply.plain) and all(
+        not part or agrees(part, level, apart=True, surely=part is rest, thanks_are_neutral=True)
+        for part in (told.narrative, rest)
+    )
+    return level if agreed else None
 
 
 def _level(reply: Typed, found: Opening, marks: list[Mark], *, opted_out: bool) -> Satisfaction | None:
@@ -65,7 +84,9 @@ def _level(reply: Typed, found: Opening, marks: list[Mark], *, opted_out: bool) 
     end = marks[-1].end
     begins = skip_breaks(reply.plain, end)
     remark = reply.plain[begins:]
-    if level.is_satisfied and reply.plain[end : end + 2] in ("..", "。。"):
+    if level in _UPPER and reply.plain[end : end + 2] in ("..", "。。"):
+        return None
+    if len(marks) == 1 and marks[0].alone and not PLAIN_THANKS.fullmatch(remark) and not is_neutral(remark):
         return None
     if opted_out:
         remark = ",".join(optouts.without_silence(remark)[1])
@@ -82,9 +103,13 @@ def _level(reply: Typed, found: Opening, marks: list[Mark], *, opted_out: bool) 
 def _marks(reply: Typed, found: Opening) -> list[Mark]:
     """The mark and those that follow it immediately: `1 非常满意`, `满意（2）`."""
     marks = [found.mark]
-    while mark := mark_at(reply, skip_breaks(reply.plain, marks[-1].end)):
+    while mark := mark_at(reply, _next(reply.plain, marks[-1].end)):
         marks.append(mark)
     return marks
+
+
+def _next(plain: str, place: int) -> int:
+    return place + 1 if plain[place : place + 1] in ("/", "=", "|") else skip_breaks(plain, place)
 
 
 def _common(marks: list[Mark]) -> Satisfaction | None:

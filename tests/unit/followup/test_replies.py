@@ -42,7 +42,6 @@ from shared.events.words import Satisfaction
         ("很不满意", Satisfaction.VERY_DISSATISFIED, None),
         ("一点都不满意", Satisfaction.VERY_DISSATISFIED, "一点都不满意"),
         ("不是很满意", Satisfaction.DISSATISFIED, "不是很满意"),
-        ("不太满意", Satisfaction.DISSATISFIED, "不太满意"),
         ("没法满意", Satisfaction.DISSATISFIED, "没法满意"),
         ("不错，很满意", Satisfaction.VERY_SATISFIED, "不错，很满意"),
         ("办得不错很满意", Satisfaction.VERY_SATISFIED, "办得不错很满意"),
@@ -158,6 +157,7 @@ UNCLEAR = {
         "3，根本没人管",
     ],
     "part of the matter, earlier times": ["态度满意结果不满意", "上次满意这次不", "对民警态度满意", "以前满意"],
+    "people use them for 4 and for 3": ["不太满意", "不怎么满意", "不太满意，回复慢"],
     "half-words": ["非常", "基本", "不", "没有", "不，满意", "一般", "好的", "👍"],
 }
 
