@@ -12,11 +12,13 @@ _OPTION = re.compile(r"[1-5][\u4e00-\u9fff]*满意")
 _NUMBER = re.compile(r"[0-9]{6}-[0-9]{7}-[0-9]")
 _BUREAU = re.compile(r"^[(\[【][^】\])]{0,40}[】\])]")
 _FOLDED_AWAY = re.compile(r"[\s“”\"「」『』>＞|…]+|\.{2,}")
+_SCALE = r"1\s*非常满意[\s,，;；]*2\s*满意[\s,，;；]*3\s*基本满意[\s,，;；]*4\s*不满意[\s,，;；]*5\s*非常不满意"
 _PIECE = re.compile(
-    r"\s*(?:[>＞|][^\n]*|「[^」]{0,400}」|『[^』]{0,400}』|“[^”]{0,400}”|\"[^\"]{0,400}\"|(?P<line>[^\n]*\n))"
+    rf"\s*(?:[>＞|][^\n]*|「[^」]{{0,400}}」|『[^』]{{0,400}}』|“[^”]{{0,400}}”|\"[^\"]{{0,400}}\"|"
+    rf"{_SCALE}[。，,;；\s]*(?=我|选|答|回复|评价)|(?P<line>[^\n]*\n))"
 )
 _RULE = re.compile(r"[\s\-—–_=*]*(?:\n|(?<=-)|(?<=—))|\s*[:：，,。]+")
-_LABEL = re.compile(r"\s*(?:原文|原短信|引用|回复|原消息)\s*[:：]?\s*$")
+_LABEL = re.compile(r"\s*(?:原文|原短信|引用|回复|原消息)\s*[:：]?\s*")
 _TRAILING = re.compile(r"\n\s*[>＞|]|//")
 _SHORTEST = 6
 
@@ -41,7 +43,7 @@ def _close_messages() -> tuple[str, ...]:
 
 
 def _close(folded: str) -> str:
-    return _FOLDED_AWAY.sub("", _BUREAU.sub("", _NUMBER.sub("", folded.strip("“”\"「」『』>| \n"))))
+    return _FOLDED_AWAY.sub("", _BUREAU.sub("", _NUMBER.sub("", folded.strip('“”"「」『』>| \n'))))
 
 
 def quotes_us(plain: str) -> bool:
@@ -73,7 +75,7 @@ def answer_to_quotation(text: str) -> str | None:
 
 
 def _is_ours(piece: str) -> bool:
-    folded = fold_words(piece)
+    folded = fold_words(_LABEL.sub("", piece, count=1) if _LABEL.match(piece) else piece)
     if not (quotes_us(folded) or len(_OPTION.findall(folded)) > 1):
         return False
     close = _close(folded)

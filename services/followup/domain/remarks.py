@@ -17,16 +17,19 @@ from services.followup.domain.praise import (
     GOOD_WISH,
     KIND_IDIOMS,
     LAST_THANKS,
+    LATER_WISH,
     LATIN,
     NEAR,
     PLAIN_IDIOMS,
     PLAIN_THANKS,
     PRAISING,
     REGRETTED,
+    SLIGHT_REGRET,
     SMALL_REGRET,
     SMALL_WISH,
     SO_SO,
     SOON,
+    SOON_DONE,
     TAKEN_BACK,
     THANKING,
     UNDOING,
@@ -36,11 +39,13 @@ from shared.events.words import Satisfaction
 
 # Who signs, a telephone's signature, that something was read.
 _NEUTRAL = re.compile(
-    rf"{GREETING}|{OFFICER}|发自我的(?:iphone|手机|小米手机|华为手机)|来自我?的?(?:iphone|手机)|sent from my \w+|"
+    rf"{GREETING}|{OFFICER}|(?:特别|尤其)是|发自我的(?:iphone|手机|小米手机|华为手机)|来自我?的?(?:iphone|手机)|"
+    rf"sent from my \w+|"
     rf"(?:已|已经)?(?:收到|回复|"
     rf"评价|知道)了?|嗯+|就这样|以上|"
     r"我是[\u4e00-\u9fff]{2,4}|[\u4e00-\u9fff]{1,2}(?:先生|女士|大爷|阿姨|师傅)|"
     r"[王李张刘陈杨黄赵周吴徐孙朱胡郭林罗郑梁谢宋唐许邓韩冯曹彭肖蔡潘袁董蒋杜苏魏丁沈姚卢姜崔谭汪范贾廖薛邹邱秦侯孟熊阎段][\u4e00-\u9fff]{2}(?![\u4e00-\u9fff])|"
+    r""
     rf"{BREAK}+|[()【】\[\]]"
 )
 _ANOTHER_MARK = re.compile(
@@ -74,9 +79,10 @@ def agrees(remark: str, level: Satisfaction, *, apart: bool, surely: bool, thank
 def _agrees_above(remark: str, level: Satisfaction) -> bool:
     softened = WISHED_BETTER.sub("", remark)
     if level is not _VERY_GOOD:
-        softened = ADVICE.sub("", softened)
+        wished = SMALL_WISH if level is _FAIR else LATER_WISH
+        softened = SLIGHT_REGRET.sub("", wished.sub(",", ADVICE.sub("", softened)))
     if level is _FAIR:
-        softened = REGRETTED.sub(",", SO_SO.sub(",", SMALL_REGRET.sub(",", SMALL_WISH.sub(",", softened))))
+        softened = REGRETTED.sub(",", SO_SO.sub(",", SMALL_REGRET.sub(",", softened)))
     rest = PLAIN_IDIOMS.sub("", KIND_IDIOMS.sub("好,", SOON.sub("好,", GOOD_WISH.sub("好,", softened))))
     return (softened != remark or bool(AGREEING.search(rest))) and not UNDOING.search(rest)
 
@@ -88,6 +94,7 @@ def _agrees_below(remark: str, *, apart: bool, surely: bool, thanks_are_neutral:
     if (
         THANKING.search(rest)
         or KIND_IDIOMS.search(rest)
+        or SOON_DONE.search(rest)
         or any(not _is_denied(rest, found.start()) for found in PRAISING.finditer(rest))
     ):
         return False

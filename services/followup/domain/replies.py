@@ -14,8 +14,8 @@ from services.followup.domain import optouts
 from services.followup.domain.marks import Closing, Opening, closing, opening
 from services.followup.domain.praise import PLAIN_THANKS
 from services.followup.domain.quotations import answer_to_quotation, quotes_us
-from services.followup.domain.scale import Mark, mark_at, skip_breaks
 from services.followup.domain.remarks import agrees, is_neutral
+from services.followup.domain.scale import Mark, mark_at, skip_breaks
 from services.followup.domain.typed import Typed, typed
 from services.followup.domain.typos import mended
 from shared.events.words import Satisfaction

@@ -41,13 +41,18 @@ _ABOUT = (
 )
 _WORK = r"(?:你们|您们|贵局|民警|公安局?|派出所|警方)的(?:工作|服务|处理(?:结果)?|办案|答复)(?![\u4e00-\u9fff])"
 _SAYING = r"(?:表示|感到|感觉|觉得|是|真的|真心|确实)?"
-_SOFTLY = r"(?: ?吧(?![\u4e00-\u9fff])|[吧哈呗噻撒嘛哦噢喔啦呀咯喽啵哟呦哩啊嗯哇](?![\u4e00-\u9fff])|[吧哈呗噻撒嘛哦啦呀](?=谢|多谢|感谢|辛苦))?"
+_SOFTLY = (
+    r"(?: ?吧(?![\u4e00-\u9fff])|[吧哈呗噻撒嘛哦噢喔啦呀咯喽啵哟呦哩啊嗯哇](?![\u4e00-\u9fff])|"
+    r"[吧哈呗噻撒嘛哦啦呀](?=谢|多谢|感谢|辛苦))?"
+)
 _SOFTLY_CHOSEN = r"(?:[吧哈呗噻撒嘛哦噢喔啦呀咯喽啵哟呦哩啊了嘞][吧哈呗噻撒嘛哦啦]?)?"
 _CHOOSER = r"(?:(?:那|就|我们?|俺们?|咱们?|吾|阿拉|偶|本人|个人|在下|老汉|(?:我|俺)家|这边|对此|对结果){0,3}+)"
 _CHOOSING = (
-    rf"(?:{_CHOOSER}(?:(?:现|郑重|认真|如实|诚恳|正式|最后|最终|个人|再次|还是|只能|必须|决定|要|会|表示|作出|给出|给予|给|"
-    r"做出|的){0,4}+(?:选择|选项|评价项?|评分项?|评定|打分|评|回复|回答|答复|答案|答|意见|结论|感受|感觉|看法|等级|级别|选)"
-    r"){1,3}+(?:的?(?:是|为)|为|选|填|给)?[: ]{0,2}+)"
+    rf"(?:{_CHOOSER}(?:(?:现|郑重|认真|如实|诚恳|正式|最后|最终|个人|再次|还是|只能|必须|决定|要|会|表示|作出|给出|"
+    rf"给予|给|"
+    r"做出|的){0,4}+(?:选择|选项|评价(?:项|结果)?|评分(?:项|结果)?|评定|打分|评|回复|回答|答复|答案|答|意见|结论|感受|"
+    r"感觉|看法|等级|级别|选)"
+    r"){1,3}+(?:的?(?:是|为)|为|选|填|给)?[:= ]{0,2}+)"
 )
 _PICKING = (
     rf"(?:{_CHOOSER}(?:还是|只能|要|决定)?(?:选择?|勾选?|按|揿|撳|摁|打|填写?|投|回复?|发送?|写|点|敲|输入?|话|评|挑)"
@@ -92,26 +97,44 @@ _NUMERALS = "一二三四五"
 _FORMAL = "壹贰叁肆伍"
 _DIGIT = re.compile(
     rf"(?P<chosen>{_CHOOSING}|{_PICKING}|数字(?:是|为)?[: ]?)?(?P<nth>第)?(?P<star>\*{{1,2}}+)?{_OPENING}?"
-    rf"(?:(?P<digit>[1-5])(?![0-9a-z]|[.,:/~+\-–—] ?[0-9]|\*[^*]|\*$(?<!\*.\*))|(?P<numeral>[{_NUMERALS}{_FORMAL}]))"
-    rf"{_CLOSING}?(?(star)\*{{1,2}}+)(?(nth)(?:(?:个|项|号|种)(?:选项|评价|答案)?|选项))(?(chosen){_SOFTLY_CHOSEN}|{_SOFTLY})"
+    rf"(?:(?P<digit>[1-5])(?![0-9a-z]|[.:/~+\-–—] ?[0-9]|\*[^*]|\*$(?<!\*.\*))|(?P<numeral>[{_NUMERALS}{_FORMAL}]))"
+    rf"{_CLOSING}?(?(star)\*{{1,2}}+)(?(nth)(?:(?:个|项|号|种)(?:选项|评价|答案)?|选项))(?(chosen){_SOFTLY_CHOSEN}|"
+    rf"{_SOFTLY})"
 )
-_PLACES = {"最后": 4, "末": 4, "末尾": 4, "倒数第一": 4, "倒数第二": 3, "倒数第三": 2, "倒数第四": 1, "倒数第五": 0, "中间": 2, "正中间": 2, "头": 0}
+_PLACES = {
+    "最后": 4,
+    "末": 4,
+    "末尾": 4,
+    "倒数第一": 4,
+    "倒数第二": 3,
+    "倒数第三": 2,
+    "倒数第四": 1,
+    "倒数第五": 0,
+    "中间": 2,
+    "正中间": 2,
+    "头": 0,
+}
 _OPTION = r"(?:选项|评价|答案)"
 _PLACE = re.compile(
     rf"(?P<chosen>{_PICKING}|{_CHOOSING})?(?:[这那]?(?:五|5)个{_OPTION}?(?:里面?|里头|中|当中)?的?(?:我?选择?)?)?最?"
-    rf"(?P<place>{'|'.join(sorted(_PLACES, key=len, reverse=True))})(?:的?那|的|一){{0,2}}+(?:[一1]?[个项])(?P<option>{_OPTION})?"
+    rf"(?P<place>{'|'.join(sorted(_PLACES, key=len, reverse=True))})(?:的?那|的|"
+    rf"一){{0,2}}+(?:[一1]?[个项])(?P<option>{_OPTION})?"
     rf"{_SOFTLY_CHOSEN}"
 )
 """An option named by where it stands among the five."""
 _COUNTED = re.compile(
-    r"[天个次年月日号楼点分元块角万千百十周小时秒人位名岁辆家台条件栋层级期米公里度倍份项遍回路星颗种处口趟队幢户组排座室单弄街巷环成毛折"
-    r"斤吨克张部线届班车网杯瓶支只头匹多几余来左以之至到或和比半折档类等一]"
+    r"(?:只(?![会知顾有是打发])|小时|户(?![口籍])|半(?!夜)|处(?!理)|家(?![里人门长])|成(?!功))|"
+    r"[天个次年月日号楼点分元块角万千百十周秒人位名岁辆台条件栋层级期米公里度倍份项遍回路星颗种口趟队幢组排座室单弄街巷环毛折"
+    r"斤吨克张部线届班网杯瓶支头匹多几余来左以之至到或和比折档类等一]"
 )
 _NOT_COUNTED = re.compile(
-    r"点赞|户籍|[\u4e00-\u9fff]{1,3}警官|家人|分局|路灯|路面|小区|小王|小李|小张|人民|人家|人为|回访|回复|门口|处理|"
+    r"点赞|户籍|[\u4e00-\u9fff]{1,3}警官|家人|分局|路灯|路[面口上]|一[问塌推拖句]|小区|小王|小李|小张|人民|人家|人为|"
+    r"回访|回复|门口|处理|"
     r"部门|车位|多次|多谢|来回|到现在|到处|等了|等太|至今|和气|"
-    r"等于|楼[上下道]|张[\u4e00-\u9fff]{2}$|以为|以后|时间|年纪|天天|月月|名副|个个|件件|一直|一般|一个|一点|一次|一周|一天|一年"
+    r"等于|楼[上下道]|张[\u4e00-\u9fff]{2}$|以为|以后|时间|年纪|天天|月月|名副|个个|件件|一直|一般|一个|一点|一次|"
+    r"一周|一天|一年"
 )
+_NUMBERED = re.compile(r"([0-9]{1,4})(?:个(?!人$)|[位名号点天次]|小时|分钟|月)(?=[\u4e00-\u9fff])")
 _OPENED = re.compile(_OPENING)
 _CLOSED = re.compile(_CLOSING)
 BREAKS = re.compile(f"{BREAK}+")
@@ -191,7 +214,7 @@ def _may_end(reply: Typed, end: int, *, after_digit: bool) -> bool:
         return False
     if breaks := BREAKS.match(plain, end):
         if after_digit and plain[breaks.end() : breaks.end() + 1].isdigit():
-            return False
+            return breaks[0].strip() == "," and _tells_a_number(plain, end, breaks.end())
         return not (after_digit and breaks[0] == " " and _counts(plain, breaks.end()))
     if end in reply.gaps:
         return True
@@ -204,6 +227,12 @@ def _may_end(reply: Typed, end: int, *, after_digit: bool) -> bool:
     if _WORD.match(plain, end):  # "没法满意不满意"
         return False
     return follows in "12345" or bool(_AFTER_WORD.match(plain, end))
+
+
+def _tells_a_number(plain: str, end: int, place: int) -> bool:
+    """Whether a remark begins with a number of something, and not a range with the digit before: `4，5天了`."""
+    number = _NUMBERED.match(plain, place)
+    return bool(number and plain[end - 1].isdigit() and int(number[1]) != int(plain[end - 1]) + 1)
 
 
 def _counts(plain: str, place: int) -> bool:
