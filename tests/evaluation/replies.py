@@ -23,6 +23,8 @@ from services.followup.domain.replies import Reply, parse
 from shared.events.words import Satisfaction
 
 OWN = Path(__file__).parent / "replies.tsv"
+INDEPENDENT = Path(__file__).parent / "replies-independent.tsv"
+"""Written by somebody who had not seen the reader; its misses are known by now."""
 WRONG_AT_MOST = 0.005
 RECALL_AT_LEAST = 0.95
 OPT_OUTS_AT_LEAST = 0.98
@@ -156,19 +158,30 @@ def figures(replies: Iterable[Labelled]) -> Figures:
 
 
 def replies(
-    file: Annotated[Path, typer.Option(help="Labelled replies, columns as in tests/evaluation/replies.tsv.")] = OWN,
+    file: Annotated[
+        Path | None, typer.Option(help="Another file of labelled replies, columns as in tests/evaluation/replies.tsv.")
+    ] = None,
     show: Annotated[
         bool, typer.Option("--show", help="List every reply that was read otherwise than labelled.")
     ] = False,
 ) -> None:
-    """How citizens' replies to surveys are read. Ends with 1 where the limits are not kept."""
+    """How citizens' replies to surveys are read: our own set and an independent one, or a file.
+
+    Ends with 1 where the limits are not kept.
+    """
     try:
-        labelled = load(file)
+        sets = [(path.stem, load(path)) for path in ((file,) if file else (OWN, INDEPENDENT))]
     except BadFileError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
     console = Console()
-    console.print(_table(labelled))
+    totals = [_report(console, name, labelled, show=show) for name, labelled in sets]
+    if not all(total.within_limits for total in totals):
+        raise typer.Exit(1)
+
+
+def _report(console: Console, name: str, labelled: list[Labelled], *, show: bool) -> Figures:
+    console.print(_table(name, labelled))
     if show:
         for one in labelled:
             if wrong := misses(one, parse(one.text)):
@@ -178,18 +191,17 @@ def replies(
                 )
     total = figures(labelled)
     console.print(
-        f"Wrong marks {total.wrong_share:.2%} (limit {WRONG_AT_MOST:.1%}), clear marks read {total.recall:.1%} "
+        f"{name}: wrong marks {total.wrong_share:.2%} (limit {WRONG_AT_MOST:.1%}), clear marks read {total.recall:.1%} "
         f"(at least {RECALL_AT_LEAST:.0%}), opt-outs read {total.opt_out_recall:.1%} "
         f"(at least {OPT_OUTS_AT_LEAST:.0%}), false opt-outs {total.opt_outs_false} (none).",
         highlight=False,
     )
-    if not total.within_limits:
-        raise typer.Exit(1)
+    return total
 
 
-def _table(labelled: list[Labelled]) -> Table:
-    table = Table("family")
-    for name in (
+def _table(name: str, labelled: list[Labelled]) -> Table:
+    table = Table("family", title=name)
+    for column in (
         "replies",
         "clear marks",
         "read",
@@ -199,7 +211,7 @@ def _table(labelled: list[Labelled]) -> Table:
         "false opt-outs",
         "comments wrong",
     ):
-        table.add_column(name, justify="right")
+        table.add_column(column, justify="right")
     for family in dict.fromkeys(one.family for one in labelled):
         table.add_row(family, *_row(figures(one for one in labelled if one.family == family)))
     table.add_section()

@@ -16,8 +16,9 @@ from tests.evaluation.cli import app
 MESSAGES = Path(__file__).parents[2].parent / "shared" / "data" / "citizen_messages.jsonl"
 
 
-def test_the_limits_hold() -> None:
-    figures = replies.figures(replies.load())
+@pytest.mark.parametrize("path", [replies.OWN, replies.INDEPENDENT], ids=lambda path: path.stem)
+def test_the_limits_hold(path: Path) -> None:
+    figures = replies.figures(replies.load(path))
     assert figures.wrong_share <= replies.WRONG_AT_MOST
     assert figures.recall >= replies.RECALL_AT_LEAST
     assert figures.opt_out_recall >= replies.OPT_OUTS_AT_LEAST
@@ -27,14 +28,17 @@ def test_the_limits_hold() -> None:
 
 def test_the_set_is_large_and_says_each_thing_once() -> None:
     labelled = replies.load()
-    assert len(labelled) >= 600
+    assert len(labelled) >= 4_000
     assert not [text for text, times in Counter(one.text for one in labelled).items() if times > 1]
 
 
 def test_the_command_shows_families_and_ends_well() -> None:
     result = CliRunner().invoke(app, ["replies"], env={"COLUMNS": "160"})
     assert result.exit_code == 0, result.output
-    assert all(name in result.output for name in ("contradiction", "sarcasm", "Wrong marks"))
+    assert all(
+        name in result.output
+        for name in ("contradiction", "sarcasm", "replies: wrong marks", "replies-independent: wrong marks")
+    )
 
 
 def test_beyond_the_limits_the_command_ends_with_1_and_lists_what_it_missed(tmp_path: Path) -> None:

@@ -54,6 +54,8 @@ def opening(reply: Typed) -> Opening | None:
         if place in reply.gaps:
             free = not unfinished
         if free and (mark := mark_at(reply, place)):
+            if (praises or complains) and "就" in plain[place : mark.end]:  # "修好了我就选1"
+                return None
             return Opening(mark, praises, complains, thanks, greets)
         if known := COURTESY.match(plain, place):
             greets, free = True, not unfinished

@@ -14,6 +14,7 @@ from services.followup.domain.praise import (
     AGREEING,
     COMPLAINING,
     DENYING,
+    FAILED,
     GOOD_WISH,
     KIND_IDIOMS,
     LAST_THANKS,
@@ -45,6 +46,12 @@ _NEUTRAL = re.compile(
     rf"评价|知道)了?|嗯+|就这样|以上|"
     r"我是[\u4e00-\u9fff]{2,4}|[\u4e00-\u9fff]{1,2}(?:先生|女士|大爷|阿姨|师傅)|"
     r"[王李张刘陈杨黄赵周吴徐孙朱胡郭林罗郑梁谢宋唐许邓韩冯曹彭肖蔡潘袁董蒋杜苏魏丁沈姚卢姜崔谭汪范贾廖薛邹邱秦侯孟熊阎段][\u4e00-\u9fff]{2}(?![\u4e00-\u9fff])|"
+    r""
+    r""
+    r""
+    r""
+    r""
+    r""
     r""
     rf"{BREAK}+|[()【】\[\]]"
 )
@@ -100,7 +107,7 @@ def _agrees_below(remark: str, *, apart: bool, surely: bool, thanks_are_neutral:
         return False
     if is_neutral(rest):
         return thanks_are_neutral or bool(PLAIN_THANKS.fullmatch(remark))
-    if COMPLAINING.search(PLAIN_IDIOMS.sub("", rest)):
+    if FAILED.search(rest) or COMPLAINING.search(PLAIN_IDIOMS.sub("", rest)):
         return True
     return surely and apart and not LATIN.search(rest)
 
