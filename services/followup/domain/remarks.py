@@ -53,6 +53,7 @@ _NEUTRAL = re.compile(
     r""
     r""
     r""
+    r""
     rf"{BREAK}+|[()【】\[\]]"
 )
 _ANOTHER_MARK = re.compile(
