@@ -77,7 +77,7 @@ def opening(reply: Typed) -> Opening | None:
 _CLAUSE = re.compile(r"[^,.。;!~\n…—]+")
 _LONGEST_NARRATIVE = 200
 _SHORTEST_NARRATIVE = 4
-_HAN = re.compile("[\u4e00-\u9fff]")
+_TELLING = re.compile("[\u4e00-\u9fff0-9]")
 # Whose level it is, or when it was one.
 _NOT_OWN = re.compile(
     r"(?:说|讲|问|表示|觉得|认为)(?:$|[,:我要让])|告诉|该写|要写|(?:^|[,。!])(?:等(?!了)|待)|的话|以为|如果|要是|假如|"
@@ -113,7 +113,7 @@ def closing(reply: Typed) -> Closing | None:
     if (
         not mark
         or mark.end < min(end, len(plain[: clause.end()].rstrip()))
-        or len(_HAN.findall(narrative)) < _SHORTEST_NARRATIVE
+        or len(_TELLING.findall(narrative)) < _SHORTEST_NARRATIVE
         or _NOT_OWN.search(narrative)
     ):
         return None

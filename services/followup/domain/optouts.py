@@ -9,7 +9,7 @@ from services.followup.domain.typed import Typed
 
 _POLITE = (
     rf"(?:{GREETING}|{OFFICER}|{THANKS}|不好意思|抱歉|对不起|好的|收到(?!退订短信)|知道了|烦死了?|烦人|烦不烦|真烦|"
-    rf"烦(?![死人不])|有完没完|没完没了|拜托|求求?你们?了?|(?:好了|行了|够了){{1,3}}+)"
+    rf"烦(?![死人不])|有完没完|没完没了|拜托|求求?你们?了?|求求了?|(?:好了|行了|够了){{1,3}}+)"
 )
 _ASKING = (
     r"(?:请|麻烦|拜托|求求?|烦请|希望|强烈|要求|务必|能不能|可不可以|可以|能否?|恳请|劳驾|申请|我们?|俺|想|要|帮我|"
@@ -55,7 +55,7 @@ _SILENCE = (
     r"(?:qing ?)?(?:bie|bu ?yao) ?(?:zai ?)?(?:fan|da ?rao|sao ?rao) ?wo(?: ?le)?)"
 )
 _RECEIVING = (
-    rf"(?:{_ASKING}(?:不想要?|不愿意?|不希望|不再|不要|不|别让我|拒绝)(?:再|继续|让我|还)*+"
+    rf"(?:{_ASKING}(?:唔想|不想要?|不愿意?|不希望|不再|不要|不|别让我|拒绝)(?:再|继续|让我|还)*+"
     rf"(?:(?:收到|接收|接到|接受|看到|参[与加]|收|看)(?={_SUCH}{_MESSAGES}){_WHAT}|被(?:你们)?(?:打扰|骚扰|烦)){_END})"
 )
 _UNSUBSCRIBE = (
@@ -91,7 +91,7 @@ _ENGLISH = (
     r"stop (?:sms|texts|messages|texting|messaging|sending|contacting|bothering)(?: me)?"
     r"(?: (?:any ?more|messages|texts|sms|these|text messages))*|"
     r"(?:do not|don't|dont) (?:text|message|contact|sms|send|bother)(?: me)?(?: (?:again|any ?more|messages|"
-    r"texts|sms))*|no more (?:messages|texts|sms)|"
+    r"texts|sms))*|no (?:more )?(?:messages|texts|sms)|"
     r"leave me alone)(?: please| pls| thanks| thank you)?)"
 )
 _SIGNS = r"(?:(?:🚫|⛔|❌|🛑|🙅){1,3}(?:短信|[📩✉📱💬📨📧📲])+(?:不要了?)?|🔕+|📵+)"
@@ -111,7 +111,7 @@ _SHORT = re.compile(
 _HINT = re.compile(
     r"[发传移免扰烦找催问停拒退推腿黑终止撤销免📩✉🚫🔕📵蔽除删消关联通轰醒短信息评回不别td]|unsub|opt|fa|rao|fan|ding|"
     r"ju ?shou|stop|remove|cancel|end|quit|"
-    r"no more|alone|^n$"
+    r"no (?:more|sms|mess|text)|alone|^n$"
 )
 _DENIED = re.compile(
     r"(?:(?<![能可])不|没|别|未|勿|甭|莫|无法)(?:要|想|会|能|用|必|有|去|曾|办理|申请|给我|帮我|打算|准备|是|需要|再)*"

@@ -40,12 +40,16 @@ from shared.events.words import Satisfaction
 
 # Who signs, a telephone's signature, that something was read.
 _NEUTRAL = re.compile(
-    rf"{GREETING}|{OFFICER}|(?:特别|尤其)是|发自我的(?:iphone|手机|小米手机|华为手机)|来自我?的?(?:iphone|手机)|"
+    rf"{GREETING}|{OFFICER}|(?:特别|尤其)是|抱歉|不好意思|见谅|发自我的(?:iphone|手机|小米手机|华为手机)|"
+    rf"来自我?的?(?:iphone|手机)|"
     rf"sent from my \w+|"
     rf"(?:已|已经)?(?:收到|回复|"
     rf"评价|知道)了?|嗯+|就这样|以上|"
     r"我是[\u4e00-\u9fff]{2,4}|[\u4e00-\u9fff]{1,2}(?:先生|女士|大爷|阿姨|师傅)|"
     r"[王李张刘陈杨黄赵周吴徐孙朱胡郭林罗郑梁谢宋唐许邓韩冯曹彭肖蔡潘袁董蒋杜苏魏丁沈姚卢姜崔谭汪范贾廖薛邹邱秦侯孟熊阎段][\u4e00-\u9fff]{2}(?![\u4e00-\u9fff])|"
+    r""
+    r""
+    r""
     r""
     r""
     r""
