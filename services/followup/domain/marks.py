@@ -11,12 +11,14 @@ import re
 from dataclasses import dataclass
 
 from services.followup.domain.courtesy import COURTESY, THANKFUL
-from services.followup.domain.praise import BAD_WORDS, GOOD_WORDS, PLAIN_THANKS
+from services.followup.domain.praise import BAD_WORDS, GLAD_FACES, GOOD_WORDS, PLAIN_THANKS, SAD_FACES
 from services.followup.domain.scale import BREAKS, Mark, mark_at, word_of
 from services.followup.domain.typed import Typed
 
-_PRAISE = re.compile(rf"{GOOD_WORDS}(?:了|的|啦|啊|呀){{0,6}}+")
-_COMPLAINT = re.compile(rf"(?:根本|完全|一直|到现在|至今|还是|都|也|就是|还){{0,6}}+{BAD_WORDS}(?:了|的|啊){{0,6}}+")
+_PRAISE = re.compile(rf"{GOOD_WORDS}(?:了|的|啦|啊|呀){{0,6}}+|[{GLAD_FACES}]+")
+_COMPLAINT = re.compile(
+    rf"(?:根本|完全|一直|到现在|至今|还是|都|也|就是|还){{0,6}}+{BAD_WORDS}(?:了|的|啊){{0,6}}+|[{SAD_FACES}]+"
+)
 _FILL = re.compile(
     r"民警|警察|警官|派出所|人(?!家)|孩子|老人|狗|工作人员|你们|小伙子|同志|事情|这事|这件事|事|问题|态度|服务|速度|"
     r"效率|办事|办案|处理|处置|办理|办|"
@@ -89,32 +91,50 @@ _NOT_OWN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """A word of the scale as a clause of its own behind a narrative."""
+    """A word of the scale, or a digit, as a clause of its own behind a narrative."""
 
     mark: Mark
     narrative: str
 
 
 def closing(reply: Typed) -> Closing | None:
-    """The only word of the scale, where it is a clause of its own and what goes before tells of the matter."""
+    """The only word of the scale, or a last digit, as a clause of its own behind what tells of the matter."""
     plain = reply.plain
-    place = plain.find("满意")
-    if place < 0 or place > _LONGEST_NARRATIVE or plain.find("满意", place + 2) > 0 or "?" in plain:
+    if len(plain) > _LONGEST_NARRATIVE or "?" in plain or plain.count("满意") > 1:
         return None
-    start = max((gap for gap in reply.gaps if gap <= place), default=0)
-    clause = next((one for one in _CLAUSE.finditer(plain) if one.end() > place), None)
-    if not clause:
-        return None
-    start = max(start, clause.start())
-    end = min((gap for gap in reply.gaps if gap > place), default=len(plain))
-    start += len(plain[start : clause.end()]) - len(plain[start : clause.end()].lstrip())
-    mark = word_of(reply, start)
-    narrative = plain[:start].strip(" ,.。;:!~、\n")
-    if (
-        not mark
-        or mark.end < min(end, len(plain[: clause.end()].rstrip()))
-        or len(_TELLING.findall(narrative)) < _SHORTEST_NARRATIVE
-        or _NOT_OWN.search(narrative)
-    ):
+    mark = _closing_word(reply) if "满意" in plain else _closing_digit(reply)
+    narrative = plain[: mark.start].strip(" ,.。;:!~、\n") if mark else ""
+    if not mark or len(_TELLING.findall(narrative)) < _SHORTEST_NARRATIVE or _NOT_OWN.search(narrative):
         return None
     return Closing(mark, narrative)
+
+
+def _closing_word(reply: Typed) -> Mark | None:
+    place = reply.plain.find("满意")
+    start, end = next((start, end) for start, end in _clauses(reply) if start <= place < end)
+    mark = word_of(reply, start)
+    return mark if mark and mark.end >= end else None
+
+
+def _closing_digit(reply: Typed) -> Mark | None:
+    clauses = _clauses(reply)
+    while clauses and PLAIN_THANKS.fullmatch(reply.plain, *clauses[-1]):
+        clauses.pop()
+    if not clauses:
+        return None
+    mark = mark_at(reply, clauses[-1][0])
+    return mark if mark and mark.digit and mark.end >= clauses[-1][1] else None
+
+
+def _clauses(reply: Typed) -> list[tuple[int, int]]:
+    """Where the clauses begin and end; a blank between Chinese characters parts them as a comma does."""
+    clauses = []
+    for found in _CLAUSE.finditer(reply.plain):
+        ends = [*sorted(gap for gap in reply.gaps if found.start() < gap < found.end()), found.end()]
+        start = found.start()
+        for end in ends:
+            text = reply.plain[start:end]
+            if text.strip():
+                clauses.append((start + len(text) - len(text.lstrip()), start + len(text.rstrip())))
+            start = end
+    return clauses

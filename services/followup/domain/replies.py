@@ -63,7 +63,8 @@ def _told(reply: Typed, told: Closing) -> Satisfaction | None:
     level = told.mark.level
     rest = reply.plain[skip_breaks(reply.plain, told.mark.end) :]
     agreed = not quotes_us(reply.plain) and all(
-        not part or agrees(part, level, apart=True, surely=part is rest, thanks_are_neutral=True)
+        not part
+        or agrees(part, level, apart=True, surely=part is rest and not told.mark.digit, thanks_are_neutral=True)
         for part in (told.narrative, rest)
     )
     return level if agreed else None
