@@ -60,6 +60,7 @@ _NEUTRAL = re.compile(
     r""
     r""
     r""
+    r""
     rf"{BREAK}+|[()【】\[\]]"
 )
 _ANOTHER_MARK = re.compile(
