@@ -61,6 +61,8 @@ _NEUTRAL = re.compile(
     r""
     r""
     r""
+    r""
+    r""
     rf"{BREAK}+|[()【】\[\]]"
 )
 _ANOTHER_MARK = re.compile(
