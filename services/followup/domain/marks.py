@@ -1,8 +1,8 @@
 """Finding a citizen's mark: a grammar of what may stand before it. What the grammar doesn't cover is no mark.
 
 Before a mark (`scale`) may stand politeness (`courtesy`), and sentences made of words that are known to praise or to
-complain; nothing else, since "我妈说满意" and "等解决了满意" are no marks. A word of the scale may also close a
-narrative, as a clause of its own: `closing`.
+complain; nothing else, since "我妈说满意" and "等解决了满意" are no marks. A word of the scale, or a digit,
+may also close a narrative, as a clause of its own: `closing`.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ _PIECE = re.compile(
     rf"{_SCALE}[。，,;；\s]*(?=我|选|答|回复|评价)|(?P<line>[^\n]*\n))"
 )
 _RULE = re.compile(r"[\s\-—–_=*]*(?:\n|(?<=-)|(?<=—))|\s*[:：，,。]+")
+_DASHES = re.compile(r"[ \t]*[-—–_=*][\s\-—–_=*]*\n")
 _LABEL = re.compile(r"\s*(?:原文|原短信|引用|回复|原消息)\s*[:：]?\s*")
 _TRAILING = re.compile(r"\n\s*[>＞|]|//")
 _SHORTEST = 6
@@ -66,7 +67,7 @@ def answer_to_quotation(text: str) -> str | None:
         start = piece.end()
         if piece["line"] is None and (rule := _RULE.match(text, start)):
             start = rule.end()
-        while rule := re.compile(r"[ \t]*[-—–_=*][\s\-—–_=*]*\n").match(text, start):
+        while rule := _DASHES.match(text, start):
             start = rule.end()
     rest = text[start:].strip()
     if not quoted and (behind := _TRAILING.search(rest)):

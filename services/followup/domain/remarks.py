@@ -1,6 +1,7 @@
 """What a citizen adds to a mark: whether it agrees with it, takes it back, or says the opposite.
 
-A remark has to agree visibly: praise, thanks and good wishes beside an upper level, a complaint beside a lower one.
+A remark has to agree visibly: praise, good outcomes, thanks and good wishes beside an upper level, a complaint of what
+the police owe beside a lower one.
 Where nothing in it is known here, the reply isn't clear, as in "1 小区门口的摊贩".
 """
 
@@ -47,6 +48,7 @@ _NEUTRAL = re.compile(
     rf"评价|知道)了?|嗯+|就这样|以上|"
     r"我是[\u4e00-\u9fff]{2,4}|[\u4e00-\u9fff]{1,2}(?:先生|女士|大爷|阿姨|师傅)|"
     r"[王李张刘陈杨黄赵周吴徐孙朱胡郭林罗郑梁谢宋唐许邓韩冯曹彭肖蔡潘袁董蒋杜苏魏丁沈姚卢姜崔谭汪范贾廖薛邹邱秦侯孟熊阎段][\u4e00-\u9fff]{2}(?![\u4e00-\u9fff])|"
+    r""
     r""
     r""
     r""

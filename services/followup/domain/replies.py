@@ -51,17 +51,19 @@ def parse(text: str) -> Reply:
         marks = _marks(reply, found)
         if level := _level(reply, found, marks, opted_out=opted_out):
             return Reply(level, _comment(reply.since(_beyond(reply, marks))), opted_out)
-    elif (told := closing(reply)) and (level := _told(reply, told)):
+    elif (told := closing(reply)) and (level := _told(reply, told, opted_out=opted_out)):
         return Reply(level, _comment(reply.since(0)), opted_out)
     if opted_out and optouts.says_nothing_else(reply):
         return Reply(None, None, opted_out)
-    return Reply(None, _comment(text), opted_out)
+    return Reply(None, _comment(reply.since(0) if answer is None else text), opted_out)
 
 
-def _told(reply: Typed, told: Closing) -> Satisfaction | None:
+def _told(reply: Typed, told: Closing, *, opted_out: bool) -> Satisfaction | None:
     """The level that closes a narrative, where the narrative and what follows agree with it."""
     level = told.mark.level
     rest = reply.plain[skip_breaks(reply.plain, told.mark.end) :]
+    if opted_out:
+        rest = ",".join(optouts.without_silence(rest)[1])
     agreed = not quotes_us(reply.plain) and all(
         not part
         or agrees(part, level, apart=True, surely=part is rest and not told.mark.digit, thanks_are_neutral=True)
@@ -77,7 +79,7 @@ def _level(reply: Typed, found: Opening, marks: list[Mark], *, opted_out: bool) 
         return None
     if found.complains if level.is_satisfied else found.praises:
         return None
-    # Whoever is satisfied says thanks: beside a bare 4 or 5 it shows that the ends of the scale are mixed up.
+    # Whoever gives thanks for something is satisfied: a bare 4 or 5 beside it has mixed up the ends of the scale.
     by_word = any(not mark.digit for mark in marks)
     thanks_are_neutral = opted_out or by_word or marks[0].chosen or found.greets
     if found.thanks and not level.is_satisfied and not thanks_are_neutral:

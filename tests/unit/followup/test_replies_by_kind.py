@@ -264,3 +264,18 @@ def test_a_hostile_text_of_these_kinds_is_read_as_soon_as_any(start: str, unit: 
     parse(text[:1_000])
     parse(text[:80])
     assert time.process_time() - begun < 1
+
+
+def test_the_comment_of_an_answer_to_a_quotation_leaves_the_quotation_out() -> None:
+    assert parse(f"「{SURVEY}」\n- - - -\n4，没解决").comment == "没解决"
+    assert parse(f"> {SURVEY}\n5").comment is None
+
+
+@pytest.mark.parametrize("text", ["\u200b", "\u2060\ufeff", "\u200e\n"])
+def test_what_nobody_sees_is_no_comment(text: str) -> None:
+    assert parse(text).comment is None
+
+
+def test_a_narrative_may_close_with_a_mark_and_a_wish_for_no_more_messages() -> None:
+    reply = parse("民警来了没解决，不满意，别再发短信了")
+    assert (reply.level, reply.opted_out) == (Satisfaction.DISSATISFIED, True)
