@@ -65,6 +65,9 @@ _NEUTRAL = re.compile(
     r""
     r""
     r""
+    r""
+    r""
+    r""
     rf"{BREAK}+|[()【】\[\]]"
 )
 _ANOTHER_MARK = re.compile(
