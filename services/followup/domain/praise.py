@@ -179,6 +179,8 @@ UNDOING = re.compile(
     rf""
     rf""
     rf""
+    rf""
+    rf""
     rf"还[是没在有不要需得会未想等差看能请望敢让说叫管吵堵]|又|再|"
     rf"继续|反复|反弹|复燃|"
     rf"等[了着到你]|等(?:解决|处理|修好|结果)|[很太这好么]久|推[诿脱来卸]|踢皮球|敷衍|糊弄|应付|恶劣|生硬|废物|忽悠|"
@@ -238,6 +240,8 @@ AGREEING = re.compile(
 FAILED = re.compile(
     r"(?<!忘)不了|来晚|更[大吵乱堵差响]|不明白|勿灵|只(?:解决|处理|办)|"
     r"不(?:[通彻治搭管理作解处负给接来见专认及到满知行动看回予立查闻问足力罚能会愿肯服懂当配落实透如成合清同改做办够太怎是要让关敢重听说公好]|"
+    r""
+    r""
     r""
     r""
     r""
@@ -324,6 +328,8 @@ NEAR = 6
 """How far before a word of praise its denial may stand: `没有人负责`."""
 PLAIN_THANKS = re.compile(r"(?:麻烦|谢谢|谢了|多谢|谢)[您你]?[了啦哈啊]{0,2}[,。!~ ]*|thanks|thank you|xie ?xie")
 """Mere politeness, which goes with any mark."""
+ENDED = re.compile(r"(?!.*[又还更越太被死不没未照到])[^,。]*[骗坏乱臭假黑漏扰堵吵偷烦冷贼][^,。]*了[,。!]*$")
+"""What may be a trouble that is over: beside a lower digit it says nothing for sure."""
 LAST_THANKS = re.compile(r"(?:谢谢|谢了|多谢|thanks|thank you)(?:您们?|你们?)?[了啦]?[,。!~]*$")
 TAKEN_BACK = re.compile(
     r"[选按点发打评填写]错|错了|不对|更正|改[成为]|应该是[1-5]|应[为是]|才怪|玩笑|逗[你您]|骗你们?的|反话|讽刺|上次|"

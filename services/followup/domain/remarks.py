@@ -15,6 +15,7 @@ from services.followup.domain.praise import (
     AGREEING,
     COMPLAINING,
     DENYING,
+    ENDED,
     FAILED,
     GOOD_WISH,
     KIND_IDIOMS,
@@ -48,6 +49,8 @@ _NEUTRAL = re.compile(
     rf"评价|知道)了?|嗯+|就这样|以上|"
     r"我是[\u4e00-\u9fff]{2,4}|[\u4e00-\u9fff]{1,2}(?:先生|女士|大爷|阿姨|师傅)|"
     r"[王李张刘陈杨黄赵周吴徐孙朱胡郭林罗郑梁谢宋唐许邓韩冯曹彭肖蔡潘袁董蒋杜苏魏丁沈姚卢姜崔谭汪范贾廖薛邹邱秦侯孟熊阎段][\u4e00-\u9fff]{2}(?![\u4e00-\u9fff])|"
+    r""
+    r""
     r""
     r""
     r""
@@ -122,6 +125,8 @@ def _agrees_below(remark: str, *, apart: bool, surely: bool, thanks_are_neutral:
         return False
     if is_neutral(rest):
         return thanks_are_neutral or bool(PLAIN_THANKS.fullmatch(remark))
+    if not surely and ENDED.match(rest):
+        return False
     if FAILED.search(rest) or COMPLAINING.search(PLAIN_IDIOMS.sub("", rest)):
         return True
     return surely and apart and not LATIN.search(rest)
