@@ -1,0 +1,1 @@
+"""Screening: does a request belong to 110? A learned screen and rules, each of which can flag."""
