@@ -50,6 +50,7 @@ ENTRIES: dict[str, Entry] = {
     "doctor": Entry("services.cli.doctor:doctor", "Check what the services need here.", True),
     "import": Entry("services.importer.cli:import_", "Hand the rows of a file in, once each.", True),
     "simulate": Entry("services.simulator.cli:simulate", "Play a city against a demonstration.", True),
+    "screening": Entry("services.intake.screening.cli:app", "The screen that finds requests for 110.", True),
     "bench": Entry("tests.benchmarks.cli:app", "Measure the platform against its baselines (in a source checkout)."),
     "evaluate": Entry("tests.evaluation.cli:app", "Measure how well it understands people (in a source checkout)."),
 }

@@ -20,10 +20,10 @@ from services.intake.domain.fingerprint import fingerprint, is_same
 from services.intake.domain.form import Point, Requester, RequestForm
 from services.intake.domain.number import case_number
 from services.intake.domain.remarks import Remark, remarks_on
-from services.intake.domain.urgency import is_urgent
+from services.intake.screening.in_force import ScreenInForce
+from services.intake.screening.screen import Finding
 from services.intake.store import RequestStore, Stored, Submission
-from shared.events.request import Location, RequestReceived
-from shared.folding import fold_words
+from shared.events.request import Location, RequestFlagged, RequestReceived
 from shared.privacy.contact import PhoneReading
 from shared.privacy.keys import KeyRing
 from shared.privacy.pseudonym import pseudonym
@@ -59,6 +59,7 @@ class Acceptance:
         *,
         sealing: KeyRing,
         pseudonyms: KeyRing,
+        screen: ScreenInForce,
         zone: ZoneInfo,
         clock: Callable[[], datetime],
         capacity: int,
@@ -67,6 +68,7 @@ class Acceptance:
         self._registry = registry
         self._sealing = sealing
         self._pseudonyms = pseudonyms
+        self._screen = screen
         self._zone = zone
         self._clock = clock
         self._new_id = CaseIds(time.time_ns, secrets.randbits)
@@ -122,21 +124,23 @@ class Acceptance:
 
     def _submission(self, form: RequestForm, channel: Channel, now: datetime) -> Submission:
         case_id = self._new_id()
-        urgent = is_urgent(fold_words(form.subject) if form.subject else None, fold_words(form.body))
+        finding = self._screen.judge(form.subject, form.body)
         return Submission(
             case_id=case_id,
             channel=channel.id,
             channel_request_id=form.channel_request_id,
             fingerprint=fingerprint(self._pseudonyms, form),
-            urgent=urgent,
+            urgent=finding.urgent,
+            screening=finding.version,
             received_at=now,
             traceparent=carried(current_traceparent()),
             number=partial(case_number, now.astimezone(self._zone).date()),
-            event=partial(self._event, form, channel, case_id, now, urgent),
+            event=partial(self._event, form, channel, case_id, now, finding),
+            flag=partial(self._flag, now, finding) if finding.urgent else None,
         )
 
     def _event(
-        self, form: RequestForm, channel: Channel, case_id: UUID, now: datetime, urgent: bool, number: str
+        self, form: RequestForm, channel: Channel, case_id: UUID, now: datetime, finding: Finding, number: str
     ) -> RequestReceived:
         sealed, person = self._sealed(form.requester, case_id)
         return RequestReceived(
@@ -155,7 +159,18 @@ class Acceptance:
             location=self._location(form.location, channel),
             requester=sealed,
             pseudonym=person,
-            urgent=urgent,
+            urgent=finding.urgent,
+            screening=finding.version,
+        )
+
+    @staticmethod
+    def _flag(now: datetime, finding: Finding, number: str) -> RequestFlagged:
+        return RequestFlagged(
+            number=number,
+            flagged_at=now,
+            score=round(finding.score, 4),
+            rule=finding.rule,
+            screening=finding.version,
         )
 
     def _location(self, point: Point | None, channel: Channel) -> Location | None:

@@ -15,7 +15,7 @@ from services.intake.channels.registry import Channel, ChannelRegistry
 from services.intake.domain.datum import Datum
 from services.intake.domain.progress import RequestState
 from services.intake.domain.remarks import Remark
-from services.intake.domain.urgency import ADVICE
+from services.intake.screening.screen import ADVICE
 from services.intake.store import Progress
 from shared.web.problems import Problem
 

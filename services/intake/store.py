@@ -18,7 +18,7 @@ from services.intake.domain.progress import Course, RequestState, Step
 from shared.bus.envelope import Received
 from shared.bus.partitioning import partition_of
 from shared.bus.relay import Relay
-from shared.events.request import RequestReceived
+from shared.events.request import RequestEvent, RequestFlagged, RequestReceived
 from shared.store import outbox
 from shared.store.outbox import OutboxRow
 
@@ -31,14 +31,14 @@ _ACCEPT = sa.text(
             CAST(:case_id AS uuid[]), CAST(:channel AS text[]), CAST(:channel_request_id AS text[]),
             CAST(:number AS text[]), CAST(:fingerprint AS text[]), CAST(:urgent AS boolean[]),
             CAST(:received_at AS timestamptz[]), CAST(:partition AS int[]), CAST(:traceparent AS text[]),
-            CAST(:payload AS bytea[])
+            CAST(:payload AS bytea[]), CAST(:screening AS text[]), CAST(:flag AS bytea[])
         ) AS t(case_id, channel, channel_request_id, number, fingerprint, urgent, received_at, partition, traceparent,
-               payload)
+               payload, screening, flag)
     ), accepted AS (
         INSERT INTO requests (case_id, channel, channel_request_id, number, fingerprint, urgent, state,
-                              received_at, updated_at)
+                              received_at, updated_at, screening, sequence)
         SELECT case_id, channel, channel_request_id, number, fingerprint, urgent, CAST(:state AS text),
-               received_at, received_at
+               received_at, received_at, screening, CASE WHEN flag IS NULL THEN 1 ELSE 2 END
         FROM posted
         ON CONFLICT ON CONSTRAINT requests_once DO NOTHING
         RETURNING case_id
@@ -46,10 +46,15 @@ _ACCEPT = sa.text(
         SELECT CAST(:topic AS text) AS topic, partition, case_id, 1 AS sequence, CAST(:type AS text) AS type,
                received_at AS "time", traceparent, payload
         FROM posted JOIN accepted USING (case_id)
+        UNION ALL
+        SELECT CAST(:topic AS text), partition, case_id, 2, CAST(:flag_type AS text), received_at, traceparent, flag
+        FROM posted JOIN accepted USING (case_id) WHERE flag IS NOT NULL
+        -- Ids are handed out in this order, and the relay publishes in the order of ids.
+        ORDER BY sequence
     ), {outbox.telling("events")}, woken AS (
         SELECT pg_notify('{outbox.NOTIFY_CHANNEL}', CAST(:wake AS text)) WHERE CAST(:wake AS text) <> ''
     )
-    SELECT told.id, told.case_id FROM told LEFT JOIN woken ON true
+    SELECT told.id, told.case_id, told.sequence FROM told LEFT JOIN woken ON true
     """  # noqa: S608 - made of the code's own parts
 )
 _EARLIER = sa.text(
@@ -86,17 +91,21 @@ _FORMER_STEPS = TypeAdapter(list[Step])
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A request that is ready to be stored. `event(number)` makes its event once the number is known."""
+    """A request that is ready to be stored. Its events are made once the number is known."""
 
     case_id: UUID
     channel: str
     channel_request_id: str
     fingerprint: str
     urgent: bool
+    screening: str
+    """The version of the screen that looked at it."""
     received_at: datetime
     traceparent: str | None
     number: Callable[[int], str]
     event: Callable[[str], RequestReceived]
+    flag: Callable[[str], RequestFlagged] | None
+    """Tells of the screen's flag, where there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,16 +182,19 @@ class RequestStore:
             serials = await self._serials.take(connection, len(ordered))
             numbers = [submission.number(serial) for submission, serial in zip(ordered, serials, strict=True)]
             rows = [self._row(submission, number) for submission, number in zip(ordered, numbers, strict=True)]
-            ids = await self._insert(connection, ordered, numbers, rows)
+            flags = [self._flag(submission, number) for submission, number in zip(ordered, numbers, strict=True)]
+            ids = await self._insert(connection, ordered, numbers, rows, flags)
             stored = {
                 _key(one): Stored(one.case_id, number, one.received_at, one.urgent, one.fingerprint)
                 for one, number in zip(ordered, numbers, strict=True)
             }
-            if len(ids) < len(ordered):
+            earlier = [one for one in ordered if (one.case_id, 1) not in ids]
+            if earlier:
                 # Those that were there before take the place of what was to be stored.
-                stored |= await self._earlier(connection, [one for one in ordered if one.case_id not in ids])
+                stored |= await self._earlier(connection, earlier)
         if self._relay is not None:
-            self._relay.committed([(ids[row.case_id], row) for row in rows if row.case_id in ids])
+            told = (row for row in (*rows, *flags) if row is not None)
+            self._relay.committed([(ids[key], row) for row in told if (key := (row.case_id, row.sequence)) in ids])
         return [stored[_key(submission)] for submission in submissions]
 
     async def _insert(
@@ -191,8 +203,9 @@ class RequestStore:
         submissions: Sequence[Submission],
         numbers: Sequence[str],
         rows: Sequence[OutboxRow],
-    ) -> dict[UUID, int]:
-        """Store and tell; returns the outbox ids of the requests that are new."""
+        flags: Sequence[OutboxRow | None],
+    ) -> dict[tuple[UUID, int], int]:
+        """Store and tell; returns the outbox ids of the events of the requests that are new, by case and sequence."""
         relay = self._relay
         others = {row.partition for row in rows if relay is None or not relay.holds(row.partition)}
         result = await connection.execute(
@@ -212,9 +225,12 @@ class RequestStore:
                 "partition": [row.partition for row in rows],
                 "traceparent": [row.traceparent for row in rows],
                 "payload": [row.payload for row in rows],
+                "screening": [one.screening for one in submissions],
+                "flag_type": RequestFlagged.TYPE,
+                "flag": [None if row is None else row.payload for row in flags],
             },
         )
-        return {row[1]: row[0] for row in result}
+        return {(row[1], row[2]): row[0] for row in result}
 
     async def _earlier(
         self, connection: AsyncConnection, submissions: Sequence[Submission]
@@ -229,12 +245,17 @@ class RequestStore:
         return {(row[0], row[1]): Stored(*tuple(row)[2:]) for row in rows}
 
     def _row(self, submission: Submission, number: str) -> OutboxRow:
-        event = submission.event(number)
+        return self._told(submission, submission.event(number), 1)
+
+    def _flag(self, submission: Submission, number: str) -> OutboxRow | None:
+        return None if submission.flag is None else self._told(submission, submission.flag(number), 2)
+
+    def _told(self, submission: Submission, event: RequestEvent, sequence: int) -> OutboxRow:
         return OutboxRow(
             topic=event.TOPIC,
             partition=partition_of(submission.case_id, self._partitions),
             case_id=submission.case_id,
-            sequence=1,
+            sequence=sequence,
             type=event.TYPE,
             time=submission.received_at,
             traceparent=submission.traceparent,

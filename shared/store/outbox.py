@@ -14,7 +14,7 @@ NOTIFY_CHANNEL = "minsheng_outbox"
 
 
 def telling(source: str) -> str:
-    """The parts of a `WITH` that put the rows of `source` into the outbox; `told` then has their id and case_id.
+    """The parts of a `WITH` that put the rows of `source` into the outbox; `told` has their id, case_id and sequence.
 
     `source` has the outbox's columns by name. For a service that stores and tells in one statement; a statement by
     itself is a transaction.
@@ -23,7 +23,7 @@ def telling(source: str) -> str:
         told AS (
             INSERT INTO outbox (topic, partition, case_id, sequence, type, "time", traceparent, payload)
             SELECT topic, partition, case_id, sequence, type, "time", traceparent, payload FROM {source}
-            RETURNING id, partition, case_id
+            RETURNING id, partition, case_id, sequence
         ), told_pending AS (
             INSERT INTO outbox_pending (id, partition) SELECT id, partition FROM told
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from tests.evaluation.replies import replies
+from tests.evaluation.urgency import urgency
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,3 +21,4 @@ def evaluate() -> None:
 
 
 app.command()(replies)
+app.command()(urgency)

@@ -14,6 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.intake.acceptance import Acceptance
 from services.intake.api import create_intake_api
 from services.intake.channels.registry import ChannelRegistry
+from services.intake.screening import rules
+from services.intake.screening.api import VerdictApi, install
+from services.intake.screening.in_force import ScreenInForce
+from services.intake.screening.screen import shipped
 from services.intake.settings import IntakeSettings
 from services.intake.store import RequestStore
 from shared.events.request import RequestReceived
@@ -38,17 +42,29 @@ class Replica:
         self.engine = engine
         self.settings = settings
         self.store = RequestStore(engine, None, partitions=settings.partitions)
+        self.screen = ScreenInForce(shipped(), rules.load())
         self.acceptance = Acceptance(
             self.store,
             REGISTRY,
             sealing=settings.sealing_ring,
             pseudonyms=settings.pseudonym_ring,
+            screen=self.screen,
             zone=settings.zone,
             clock=lambda: datetime.now(UTC),
             capacity=settings.intake_queue,
             largest_group=settings.intake_group,
         )
         self.api = create_intake_api(settings, Readiness(), self.acceptance, self.store, REGISTRY)
+        install(
+            self.api,
+            VerdictApi(
+                engine,
+                None,
+                sealing=settings.sealing_ring,
+                partitions=settings.partitions,
+                clock=lambda: datetime.now(UTC),
+            ),
+        )
 
     def channel(self, scope: str = "wechat/*") -> httpx.AsyncClient:
         """A client with the key of a channel or family."""
@@ -74,9 +90,11 @@ def posted(request_id: str = "m-1", **changes: Any) -> dict[str, Any]:
 
 
 async def told(engine: AsyncEngine) -> list[RequestReceived]:
-    """The events in the outbox, in order."""
+    """The receipts in the outbox, in order."""
     async with engine.connect() as connection:
-        rows = await connection.execute(sa.text("SELECT payload FROM outbox ORDER BY id"))
+        rows = await connection.execute(
+            sa.text("SELECT payload FROM outbox WHERE type = :type ORDER BY id"), {"type": RequestReceived.TYPE}
+        )
         return [RequestReceived.model_validate(orjson.loads(row[0])) for row in rows]
 
 

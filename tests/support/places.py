@@ -10,6 +10,8 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 STATE = PROJECT / ".minsheng"
+DATA = PROJECT.parent / "shared" / "data"
+"""Real messages and requests, where they lie beside the checkout: tests that read them skip where they don't."""
 
 
 @contextmanager
