@@ -11,7 +11,7 @@ UNKNOWN = "unknown"
 """The carrier gave no code, or one that can't be written as one of ours: other words, or what may be a number."""
 
 # Carriers' codes have few digits; a citizen's number has more, however it is grouped.
-_NUMBER = re.compile(r"\d(?:[\s.\-·]*\d){6,}")
+_NUMBER = re.compile(r"\d(?:[\W_]*\d){6,}")
 _FOREIGN = re.compile(r"[^a-z0-9._-]+", re.ASCII)
 
 
@@ -22,7 +22,9 @@ def reason_of(code: str | None) -> str:
     plain = unicodedata.normalize("NFKC", code).lower()
     if _NUMBER.search(plain):
         return UNKNOWN
-    return _FOREIGN.sub("-", plain).strip("-._")[:MAX_CODE].rstrip("-._") or UNKNOWN
+    reason = _FOREIGN.sub("-", plain).strip("-._")[:MAX_CODE].rstrip("-._")
+    # Digits that other characters kept apart are near each other in the reason.
+    return UNKNOWN if _NUMBER.search(reason) else reason or UNKNOWN
 
 
 def kept(code: str | None) -> str:

@@ -24,6 +24,10 @@ from services.followup.domain.codes import kept, reason_of
         (None, "unknown"),
         ("1 390 000 1234", "unknown"),
         ("１３９００００１２３４", "unknown"),
+        ("0¼¼¼", "unknown"),
+        ("139/0000/1234", "unknown"),
+        ("139_0000_1234", "unknown"),
+        ("1关2关3关4关5关6关7", "unknown"),
     ],
 )
 def test_reasons(code: str | None, reason: str) -> None:
@@ -37,7 +41,9 @@ def test_any_text_gives_a_code_of_our_form(code: str) -> None:
 
 
 @given(
-    st.text(max_size=20), st.sampled_from(["13900001234", "139 0000 1234", "+86-139-0000-1234"]), st.text(max_size=20)
+    st.text(max_size=20),
+    st.sampled_from(["13900001234", "139 0000 1234", "+86-139-0000-1234", "139/0000/1234"]),
+    st.text(max_size=20),
 )
 def test_a_number_goes_no_further(before: str, number: str, after: str) -> None:
     for told in (reason_of(before + number + after), kept(before + number + after)):
