@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from services.followup.domain import optouts
 from services.followup.domain.marks import Closing, Opening, closing, opening
+from services.followup.domain.pairs import pair_of
 from services.followup.domain.praise import PLAIN_THANKS
 from services.followup.domain.quotations import answer_to_quotation, quotes_us
 from services.followup.domain.remarks import agrees, is_neutral
@@ -52,6 +53,8 @@ def parse(text: str) -> Reply:
         if level := _level(reply, found, marks, opted_out=opted_out):
             return Reply(level, _comment(reply.since(_beyond(reply, marks))), opted_out)
     elif (told := closing(reply)) and (level := _told(reply, told, opted_out=opted_out)):
+        return Reply(level, _comment(reply.since(0)), opted_out)
+    if not opted_out and not quotes_us(reply.plain) and (level := pair_of(reply)):
         return Reply(level, _comment(reply.since(0)), opted_out)
     if opted_out and optouts.says_nothing_else(reply):
         return Reply(None, None, opted_out)
