@@ -17,7 +17,7 @@ from services.followup.domain.typed import Typed
 
 _PRAISE = re.compile(rf"{GOOD_WORDS}(?:了|的|啦|啊|呀){{0,6}}+|[{GLAD_FACES}]+")
 _COMPLAINT = re.compile(
-    rf"(?:根本|完全|一直|到现在|至今|还是|都|也|就是|还){{0,6}}+{BAD_WORDS}(?:了|的|啊){{0,6}}+|[{SAD_FACES}]+"
+    rf"(?:根本|完全|一直|到现在|至今|还是|都|也|就是|还){{0,6}}+{BAD_WORDS}(?:了|的|啊){{0,6}}+|哼+|[{SAD_FACES}]+"
 )
 _FILL = re.compile(
     r"民警|警察|警官|派出所|人(?!家)|孩子|老人|狗|工作人员|你们|小伙子|同志|事情|这事|这件事|事|问题|态度|服务|速度|"

@@ -45,7 +45,7 @@ def pair_of(reply: Typed) -> Satisfaction | None:
     rest = _FILLER.sub(" ", _WORD.sub(",", plain))
     digits = list(_DIGIT.finditer(plain))
     levels |= {tuple(Satisfaction)[_DIGITS.index(found[0]) // 3] for found in digits}
-    if len(levels) != 1 or not digits or sum(found[0].isdecimal() for found in digits) > 1:
+    if len(levels) != 1 or not digits or sum(map(str.isdecimal, plain)) > 1:
         return None
     if not set(_NUMBER_LIKE.findall(_FILLER.sub(" ", plain))) <= {found[0] for found in digits}:
         return None

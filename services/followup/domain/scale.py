@@ -17,7 +17,8 @@ _CLOSING = r"[)\]】>》」』”\"'’〕]"
 
 _TOPIC = r"态度|服务|速度|效率|办事|处理|问题|事情"
 _AFTER_WORD = re.compile(
-    rf"{THANKS}|{GOOD_WORDS}|{BAD_WORDS}|{_TOPIC}|到现在|至今|赞|[{GLAD_FACES}{SAD_FACES}]|td|退订"
+    rf"{THANKS}|{GOOD_WORDS}|{BAD_WORDS}|{_TOPIC}|到现在|至今|赞|[{GLAD_FACES}{SAD_FACES}]|td|退订|再见|敬礼|打扰|"
+    r"没商量"
 )
 _AFTER_DIGIT = re.compile(
     rf"{_AFTER_WORD.pattern}|不(?:[好行管理满给公]|解决|处理|负责|作为|合格|办事|落实|认真|及时|到位)|"
@@ -26,9 +27,13 @@ _AFTER_DIGIT = re.compile(
 )
 """How a remark begins that follows its mark without anything between: "5没人管", but not "5人没来"."""
 
-_DEGREE = "(?:非常之?的?|很|十分|特别|极其|极为|极度|超级?|万分|灰常|真心非常|极)"
+_SOUNDS = "哈呗噻撒嘛哦噢喔啦呀咯喽啵哟呦哩啊嗯哇嘞咧吔㗎额啰喇嗷嘢哉"
+"""What a sentence ends with, in Mandarin and in dialects, without a sense of its own; 伐 asks."""
+_DEGREE = "(?:非常之?的?|很|十分|特别|极其|极为|极度|超级?|万分|灰常|邪气|真心非常|极)"
 _DEGREE_OF_BAD = f"(?:{_DEGREE}|相当|太|完全|根本|实在太|一点儿?[都也]?|丝毫|很是)"
-_PARTICLES = r"(?:[了的啦呀哦噢喔啊哒滴嘞呢哈]{0,2}(?![0-9a-z\u4e00-\u9fff])|[了的啦](?=(?:谢谢|感谢|多谢|辛苦)))?"
+_PARTICLES = (
+    rf"(?:(?!哈哈)[{_SOUNDS}了的哒滴呢]{{0,3}}(?![0-9a-z\u4e00-\u9fff㗎])|[了的啦](?=(?:谢谢|感谢|多谢|辛苦)))?"
+)
 _SUBJECT = r"(?:(?:(?:我|俺|咱)们?(?:大家|全家|一家)?|本人|个人|全家人?)都?)?"
 _WHOLE = (
     r"(?:(?:这次|本次|此次|你们|您们|贵局|贵所|派出所|公安局|警方|民警|这个|这件|该){0,6}+的?"
@@ -42,10 +47,10 @@ _ABOUT = (
 _WORK = r"(?:你们|您们|贵局|民警|公安局?|派出所|警方)的(?:工作|服务|处理(?:结果)?|办案|答复)(?![\u4e00-\u9fff])"
 _SAYING = r"(?:表示|感到|感觉|觉得|实在|是|真的|真心|确实)?"
 _SOFTLY = (
-    r"(?: ?吧(?![\u4e00-\u9fff])|[吧哈呗噻撒嘛哦噢喔啦呀咯喽啵哟呦哩啊嗯哇嘞滴哒](?![\u4e00-\u9fff])|"
+    rf"(?: ?吧(?![\u4e00-\u9fff])|(?!哈哈)[{_SOUNDS}吧滴哒]{{1,3}}(?![\u4e00-\u9fff㗎])|"
     r"[吧哈呗噻撒嘛哦啦呀](?=谢|多谢|感谢|辛苦))?"
 )
-_SOFTLY_CHOSEN = r"(?:[吧哈呗噻撒嘛哦噢喔啦呀咯喽啵哟呦哩啊了嘞][吧哈呗噻撒嘛哦啦]?)?"
+_SOFTLY_CHOSEN = rf"(?:(?!哈哈)(?:好嘞|[{_SOUNDS}吧了])[{_SOUNDS}吧]?)?"
 _CHOOSER = (
     r"(?:(?:那|就|我们?|俺们?|咱们?|吾|阿拉|偶|本人|个人|在下|老汉|[本这此]次|(?:我|俺)家|这边|对此|对结果){0,3}+)"
 )
@@ -57,22 +62,24 @@ _CHOOSING = (
     r"感觉|看法|等级|级别|选)"
     r"){1,3}+(?:的?(?:是|为)|为|选|填|给)?[:= ]{0,2}+)"
 )
-_FIRMLY = r"(?:还是|只能|要|决定|直接|坚决|果断|毫不犹豫地?|必须|一定|肯定){0,2}+"
+_FIRMLY = (
+    r"(?:给(?:你们|你哋)?(?=[选勾打扣畀拣记写])|还是|只能|要|决定|直接|坚决|果断|毫不犹豫地?|必须|一定|肯定){0,2}+"
+)
 _PICKING = (
     rf"(?:{_CHOOSER}(?:{_FIRMLY}"
-    r"(?:选择?|勾选?|按|揿|撳|摁|打|填写?|投|回复?|发送?|写|点|给(?=[个出])|敲|输入?|话|评|挑)(?:的(?:是)?|是|为|个|"
-    r"上|出|一个|了个|下|了|你个)?"
-    r"(?:(?:数字键?|选项|编号)(?:是|为)?)?[: ]?|(?:觉得|认为)是?|(?<=[我能就])给|果断|必须(?:是|选)?|当然(?:是|选)?|"
-    r"毫无疑问|绝对(?:是|选)?|妥妥的?|毫不犹豫))"
+    r"(?:选择?|勾选?|按|揿|撳|摁|打|扣|畀|拣|勾|填写?|投|回复?|发送?|写|记|点|给(?=[个出])|(?<=[能就要])给|敲|输入?|话|"
+    r"评|挑)(?:的(?:是)?|是|为|个|上|出|一个|了个|下|了|你个|你)?"
+    r"(?:(?:数字键?|选项|编号)(?:是|为)?)?[: ]?|(?:觉得|认为)是?|(?<=[我能就])给|(?<=那就)(?=[1-5][咯吧呗嘛啦])|果断|"
+    r"必须(?:是|选)?|当然(?:是|选)?|毫无疑问|绝对(?:是|选)?|妥妥的?|毫不犹豫))"
 )
 
 _WORDS: tuple[tuple[str, Satisfaction], ...] = (
-    (rf"{_DEGREE_OF_BAD}{{1,4}}+不满意(?:极了|得很)?", _VERY_BAD),
+    (rf"{_DEGREE_OF_BAD}{{1,4}}+[不唔勿弗]满意(?:极了|得很)?", _VERY_BAD),
     (r"不满意(?:极了|得很)", _VERY_BAD),
     (
         (
             rf"(?:还是|仍然?|依然|依旧|并)?(?:不(?:是很|是太|大|够|咋|很)?|没法|没办法|"
-            rf"无法|唔|难以)满意(?:{_WHOLE})?"
+            rf"无法|唔|勿|弗|难以)满意(?:{_WHOLE})?"
         ),
         _BAD,
     ),
@@ -86,12 +93,14 @@ _WORDS: tuple[tuple[str, Satisfaction], ...] = (
     ),
     (rf"满意(?:{_WORK})?", _GOOD),
 )
+_ENGLISH_DIGITS = ("one", "two", "three", "four", "five")
 _LATIN: tuple[tuple[str, Satisfaction], ...] = (
     (r"(?:fei ?chang|hen) ?bu ?man ?yi|very (?:dissatisfied|unsatisfied)", _VERY_BAD),
     (r"bu ?man ?yi|dissatisfied|unsatisfied|not (?:very )?satisfied", _BAD),
     (r"ji ?ben ?man ?yi|basically satisfied", _FAIR),
     (r"(?:fei ?chang|hen) ?man ?yi|very satisfied", _VERY_GOOD),
     (r"man ?yi|satisfied", _GOOD),
+    *((rf"{word}(?=[.!]*$)", level) for word, level in zip(_ENGLISH_DIGITS, Satisfaction, strict=True)),
 )
 _LEVELS = tuple(level for _, level in (*_WORDS, *_LATIN))
 _BARE = re.compile(r"(?:非常|很|十分|特别|基本|不|非常不|很不)?满意")
@@ -105,7 +114,7 @@ _FORMAL = "壹贰叁肆伍"
 _DIGIT = re.compile(
     rf"(?P<chosen>{_CHOOSING}|{_PICKING}|数字(?:是|为)?[: ]?)?(?P<nth>第)?(?P<star>\*{{1,2}}+)?{_OPENING}?"
     rf"(?:(?P<digit>[1-5])(?![0-9a-z]|[.:/~+\-–—] ?[0-9]|\*[^*]|\*$(?<!\*.\*))|(?P<numeral>[{_NUMERALS}{_FORMAL}]))"
-    rf"{_CLOSING}?(?:号选项|号(?=(?(chosen)$|(?!))))?(?(star)\*{{1,2}}+)(?(nth)(?:(?:个|项|号|种)(?:选项|评价|答案)?|"
+    rf"{_CLOSING}?(?:号选项|那一?[项个]|一票|号(?=(?(chosen)$|(?!))))?(?(star)\*{{1,2}}+)(?(nth)(?:(?:个|项|号|种)(?:选项|评价|答案)?|"
     rf"选项))(?(chosen){_SOFTLY_CHOSEN}|"
     rf"{_SOFTLY})"
 )
