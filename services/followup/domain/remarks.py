@@ -17,6 +17,7 @@ from services.followup.domain.praise import (
     DENYING,
     ENDED,
     FAILED,
+    FAIRLY_DONE,
     GOOD_WISH,
     KIND_IDIOMS,
     LAST_THANKS,
@@ -36,6 +37,7 @@ from services.followup.domain.praise import (
     TAKEN_BACK,
     THANKING,
     UNDOING,
+    UNFAIR,
     WISHED_BETTER,
 )
 from shared.events.words import Satisfaction
@@ -77,6 +79,7 @@ _NEUTRAL = re.compile(
 _ANOTHER_MARK = re.compile(
     rf"(?<![0-9.:/a-z])[1-9](?=$|{BREAK}|[)和或到])(?! ?(?:点|个|天|次|号|月|年|人|小时|分|元|块|栋|楼))"
 )
+_CLAUSE = re.compile(r"[^,.。;!]+")
 _VERY_GOOD, _FAIR = Satisfaction.VERY_SATISFIED, Satisfaction.BASICALLY_SATISFIED
 
 
@@ -98,25 +101,36 @@ def agrees(remark: str, level: Satisfaction, *, apart: bool, surely: bool, thank
         return True
     close = remark.replace(" ", "").replace("\n", ",")
     if level.is_satisfied:
-        return _agrees_above(close, level)
+        return _agrees_above(close, level, surely=surely and apart)
     return _agrees_below(close, apart=apart, surely=surely, thanks_are_neutral=thanks_are_neutral)
 
 
-def _agrees_above(remark: str, level: Satisfaction) -> bool:
+def _agrees_above(remark: str, level: Satisfaction, *, surely: bool) -> bool:
     softened = WISHED_BETTER.sub("", remark)
     if level is not _VERY_GOOD:
         wished = SMALL_WISH if level is _FAIR else LATER_WISH
         softened = SLIGHT_REGRET.sub("", wished.sub(",", ADVICE.sub("", softened)))
     if level is _FAIR:
+        fair = not UNFAIR.search(remark) and not TAKEN_BACK.search(remark)
+        if fair and (surely or _is_partly_done(remark)):
+            return True
         softened = REGRETTED.sub(",", SO_SO.sub(",", SMALL_REGRET.sub(",", softened)))
     rest = PLAIN_IDIOMS.sub("", KIND_IDIOMS.sub("好,", SOON.sub("好,", GOOD_WISH.sub("好,", softened))))
     return (softened != remark or bool(AGREEING.search(rest))) and not UNDOING.search(rest)
+
+
+def _is_partly_done(remark: str) -> bool:
+    """Whether one clause tells what was done, and another one something else."""
+    clauses = _CLAUSE.findall(remark)
+    return len(clauses) > 1 and any(FAIRLY_DONE.search(one) and not UNDOING.search(one) for one in clauses)
 
 
 def _agrees_below(remark: str, *, apart: bool, surely: bool, thanks_are_neutral: bool) -> bool:
     if TAKEN_BACK.search(remark):
         return False
     rest = LAST_THANKS.sub("", remark)
+    if surely and apart and _ends_badly(rest):
+        return True
     if (
         THANKING.search(rest)
         or KIND_IDIOMS.search(rest)
@@ -131,6 +145,15 @@ def _agrees_below(remark: str, *, apart: bool, surely: bool, thanks_are_neutral:
     if FAILED.search(rest) or COMPLAINING.search(PLAIN_IDIOMS.sub("", rest)):
         return True
     return surely and apart and not LATIN.search(rest)
+
+
+def _ends_badly(remark: str) -> bool:
+    """Whether the last clause complains and nothing in it may be praise."""
+    last = _CLAUSE.findall(remark)[-1:]
+    return any(
+        FAILED.search(one) and not (PRAISING.search(one) or KIND_IDIOMS.search(one) or THANKING.search(remark))
+        for one in last
+    )
 
 
 def _is_denied(remark: str, place: int) -> bool:

@@ -151,7 +151,7 @@ _NOT_COUNTED = re.compile(
     r"等于|万分|楼[上下道]|张[\u4e00-\u9fff]{2}$|以为|以后|时间|年纪|天天|月月|名副|个个|件件|一直|一般|一个|一点|一次|"
     r"一周|一天|一年"
 )
-_NUMBERED = re.compile(r"([0-9]{1,4})(?:个(?!人$)|[位名号点天次]|小时|分钟|月)(?=[\u4e00-\u9fff])")
+_NUMBERED = re.compile(r"([0-9]{1,4})(?:个(?!人$)|[位名号点天次]|小时|分钟|月|万[块元]?|[块元])(?=[\u4e00-\u9fff])")
 _OPENED = re.compile(_OPENING)
 _CLOSED = re.compile(_CLOSING)
 BREAKS = re.compile(f"{BREAK}+")
@@ -231,7 +231,8 @@ def _may_end(reply: Typed, end: int, *, after_digit: bool) -> bool:
         return False
     if breaks := BREAKS.match(plain, end):
         if after_digit and plain[breaks.end() : breaks.end() + 1].isdigit():
-            return breaks[0].strip() == "," and _tells_a_number(plain, end, breaks.end())
+            parted = breaks[0].strip() in (",", "!", "。", ";") or plain[end - 1] == plain[breaks.end()]
+            return parted and _tells_a_number(plain, end, breaks.end())
         return not (after_digit and breaks[0] == " " and _counts(plain, breaks.end()))
     if end in reply.gaps:
         return True
