@@ -19,11 +19,14 @@ from services.followup.domain.praise import (
     FAILED,
     FAIRLY_DONE,
     GOOD_WISH,
+    ILL,
     KIND_IDIOMS,
     LAST_THANKS,
     LATER_WISH,
     LATIN,
+    MAY_BE_GOOD,
     NEAR,
+    OUTCOME,
     PLAIN_IDIOMS,
     PLAIN_THANKS,
     PRAISING,
@@ -105,6 +108,28 @@ def agrees(remark: str, level: Satisfaction, *, apart: bool, surely: bool, thank
     return _agrees_below(close, apart=apart, surely=surely, thanks_are_neutral=thanks_are_neutral)
 
 
+def closes(narrative: str, level: Satisfaction, *, surely: bool) -> bool:
+    """Whether a folded narrative that ends with a mark may go with the level; `surely` as in `agrees`.
+
+    What came out of the matter stands last: beside an upper level a good end, whatever was before it; beside a lower
+    one a trouble, and no good end anywhere.
+    """
+    if agrees(narrative, level, apart=True, surely=surely and not level.is_satisfied, thanks_are_neutral=True):
+        return True
+    if _ANOTHER_MARK.search(narrative) or TAKEN_BACK.search(narrative):
+        return False
+    close = narrative.replace(" ", "").replace("\n", ",")
+    if level.is_satisfied:
+        last = _CLAUSE.findall(close)[-1]
+        return bool(OUTCOME.search(last)) and _agrees_above(last, level, surely=False)
+    return bool(
+        ILL.search(close)
+        and not MAY_BE_GOOD.search(close)
+        and not ENDED.match(close)
+        and _agrees_below(close, apart=True, surely=True, thanks_are_neutral=False)
+    )
+
+
 def _agrees_above(remark: str, level: Satisfaction, *, surely: bool) -> bool:
     softened = WISHED_BETTER.sub("", remark)
     if level is not _VERY_GOOD:
@@ -122,7 +147,9 @@ def _agrees_above(remark: str, level: Satisfaction, *, surely: bool) -> bool:
 def _is_partly_done(remark: str) -> bool:
     """Whether one clause tells what was done, and another one something else."""
     clauses = _CLAUSE.findall(remark)
-    return len(clauses) > 1 and any(FAIRLY_DONE.search(one) and not UNDOING.search(one) for one in clauses)
+    return len(clauses) > 1 and any(
+        FAIRLY_DONE.search(one) and not UNDOING.search(FAIRLY_DONE.sub("", one)) for one in clauses
+    )
 
 
 def _agrees_below(remark: str, *, apart: bool, surely: bool, thanks_are_neutral: bool) -> bool:

@@ -15,7 +15,7 @@ from services.followup.domain.marks import Closing, Opening, closing, opening
 from services.followup.domain.pairs import pair_of
 from services.followup.domain.praise import PLAIN_THANKS
 from services.followup.domain.quotations import answer_to_quotation, quotes_us
-from services.followup.domain.remarks import agrees, is_neutral
+from services.followup.domain.remarks import agrees, closes, is_neutral
 from services.followup.domain.scale import Mark, mark_at, skip_breaks
 from services.followup.domain.typed import Typed, typed
 from services.followup.domain.typos import mended
@@ -67,10 +67,11 @@ def _told(reply: Typed, told: Closing, *, opted_out: bool) -> Satisfaction | Non
     rest = reply.plain[skip_breaks(reply.plain, told.mark.end) :]
     if opted_out:
         rest = ",".join(optouts.without_silence(rest)[1])
-    agreed = not quotes_us(reply.plain) and all(
-        not part
-        or agrees(part, level, apart=True, surely=part is rest and not told.mark.digit, thanks_are_neutral=True)
-        for part in (told.narrative, rest)
+    by_word = not told.mark.digit
+    agreed = (
+        not quotes_us(reply.plain)
+        and closes(told.narrative, level, surely=False)
+        and (not rest or agrees(rest, level, apart=True, surely=by_word, thanks_are_neutral=True))
     )
     return level if agreed else None
 
