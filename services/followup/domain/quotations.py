@@ -23,6 +23,13 @@ _DASHES = re.compile(r"[ \t]*[-—–_=*][\s\-—–_=*]*\n")
 _LABEL = re.compile(r"\s*(?:原文|原短信|引用|回复|原消息)\s*[:：]?\s*")
 _TRAILING = re.compile(r"\n\s*[>＞|]|//")
 _SHORTEST = 6
+_TICK = "√✓✔☑✅"
+_TICKABLE = re.compile(
+    rf"(?P<before>(?<!意)[【\[({_TICK}] ?)?(?P<digit>[1-5])[ .、:：]*(?P<word>(?:非常|基本|非常不|不)?满意)"
+    rf"(?P<after>[】\]){_TICK}←]+ ?(?:我?就?选(?:的是)?这个|这个)?(?![1-5]))?[\s,，;；。]*"
+    rf"(?P<rest>[^\s1-5【\[({_TICK}]*)"
+)
+_TICKED_WORDS = ["非常满意", "满意", "基本满意", "不满意", "非常不满意"]
 
 
 @cache
@@ -51,6 +58,17 @@ def _close(folded: str) -> str:
 def quotes_us(plain: str) -> bool:
     """Whether a folded text holds a piece of the messages that we send."""
     return bool(_own_words().search(plain))
+
+
+def ticked(text: str) -> str | None:
+    """The one option that is ticked or pointed at among all five, written out; None where not exactly one is."""
+    options = list(_TICKABLE.finditer(text))
+    whole = "".join(found[0] for found in options) == text.strip() and not any(found["rest"] for found in options)
+    words = [found["word"] for found in options] == _TICKED_WORDS
+    if not (whole and words) or [found["digit"] for found in options] != list("12345"):
+        return None
+    chosen = [found for found in options if found["before"] or found["after"]]
+    return f"{chosen[0]['digit']}{chosen[0]['word']}" if len(chosen) == 1 else None
 
 
 def answer_to_quotation(text: str) -> str | None:

@@ -14,7 +14,7 @@ from services.followup.domain import optouts
 from services.followup.domain.marks import Closing, Opening, closing, opening
 from services.followup.domain.pairs import pair_of
 from services.followup.domain.praise import PLAIN_THANKS
-from services.followup.domain.quotations import answer_to_quotation, quotes_us
+from services.followup.domain.quotations import answer_to_quotation, quotes_us, ticked
 from services.followup.domain.remarks import agrees, closes, is_neutral
 from services.followup.domain.scale import Mark, mark_at, skip_breaks
 from services.followup.domain.typed import Typed, typed
@@ -43,7 +43,7 @@ def parse(text: str) -> Reply:
     A reply may give a mark and ask for no more messages: then both are set. A text longer than what is kept of it is
     left to a person.
     """
-    answer = answer_to_quotation(text)
+    answer = ticked(text) or answer_to_quotation(text)
     reply = mended(typed(text if answer is None else answer))
     if len(reply.plain) > MAX_COMMENT:
         return Reply(None, _comment(reply.since(0)))
