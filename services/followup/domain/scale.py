@@ -136,12 +136,15 @@ _PLACES = {
     "中间": 2,
     "正中间": 2,
     "头": 0,
+    "最上面": 0,
+    "最底下": 4,
+    "最下面": 4,
 }
 _OPTION = r"(?:选项|评价|答案)"
 _PLACE = re.compile(
     rf"(?P<chosen>{_PICKING}|{_CHOOSING})?(?:[这那]?(?:五|5)个{_OPTION}?(?:里面?|里头|中|当中)?的?(?:我?选择?)?)?最?"
     rf"(?P<place>{'|'.join(sorted(_PLACES, key=len, reverse=True))})(?:的?那|的|"
-    rf"一){{0,2}}+(?:[一1]?[个项])(?P<option>{_OPTION})?"
+    rf"一){{0,2}}+(?:[一1]?[个项档])(?P<option>{_OPTION})?"
     rf"{_SOFTLY_CHOSEN}"
 )
 """An option named by where it stands among the five."""
@@ -192,7 +195,9 @@ def mark_at(reply: Typed, place: int) -> Mark | None:
     if word := word_of(reply, place):
         return word
     if (named := _PLACE.match(plain, place)) and _may_end(reply, named.end(), after_digit=False):
-        if not (named["chosen"] or named["option"] or named["place"][0] in "倒中正"):
+        if not (
+            named["chosen"] or named["option"] or named["place"][0] in "倒中正" or _word_follows(reply, named.end())
+        ):
             return None
         level = tuple(Satisfaction)[_PLACES[named["place"]]]
         return Mark(level, place, named.end(), digit=True, bare=True, chosen=True, alone=True)
@@ -210,6 +215,11 @@ def mark_at(reply: Typed, place: int) -> Mark | None:
             alone = bool(digit["nth"]) and not chosen
             return Mark(level, place, digit.end(), digit=True, bare=True, chosen=chosen, alone=alone)
     return None
+
+
+def _word_follows(reply: Typed, end: int) -> bool:
+    """Whether an option is named by its word too: `最后一项，非常不满意`."""
+    return word_of(reply, skip_breaks(reply.plain, end)) is not None
 
 
 def word_of(reply: Typed, place: int) -> Mark | None:
