@@ -191,7 +191,9 @@ async def audit(settings: Settings, journal: Journal) -> None:
     # Opened and assigned are two events, and each step of an officer is one more: a step counted twice would show.
     versions = {case: 2 + journal.handled.get(case, 0) for case in accepted}
     assert books.cases == versions
-    _in_order("requests", dict.fromkeys(accepted, 1), case_sequences(await auditor.topic("requests")))
+    # Its receipt, and where it was flagged, that.
+    told = {row[0]: 1 + row[1] for row in await auditor.fetch("intake", "SELECT case_id, urgent::int FROM requests")}
+    _in_order("requests", told, case_sequences(await auditor.topic("requests")))
     _in_order("cases", versions, case_sequences(await auditor.topic("cases")))
 
 
