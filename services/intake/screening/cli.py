@@ -14,20 +14,20 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.intake.screening import model, releases, rules, screen, sentences, verdicts
+from services.intake.screening import model, rules, screen, sentences
 from services.intake.screening.figures import PRECISION, RECALL, Figures, total
 from services.intake.screening.rules import RulesError
 from services.intake.screening.sentences import SentencesError
 from shared.bilingual import Text
 from shared.privacy.sealing import UnsealError
 from shared.settings import MissingSettingError, Settings
-from shared.store.engine import create_engine
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
     from services.intake.screening.evaluation import Evaluation
+    from services.intake.screening.releases import Promotion
 
 T = TypeVar("T")
 
@@ -83,6 +83,8 @@ def _fail(text: Text | str, **values: object) -> typer.Exit:
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
+    from sqlalchemy.exc import SQLAlchemyError
+
     try:
         return asyncio.run(work)
     except (SQLAlchemyError, OSError) as error:
@@ -213,6 +215,8 @@ def promote(
 
     Example: minsheng screening promote urgency.json.gz
     """
+    from services.intake.screening import releases
+
     if (file is None) != shipped:
         raise _fail(_ONE_OF_BOTH)
 
@@ -233,6 +237,8 @@ def rollback() -> None:
     Example: minsheng screening rollback
     """
 
+    from services.intake.screening import releases
+
     async def work() -> str:
         async with _database().begin() as connection:
             return await releases.roll_back(connection, _person())
@@ -250,7 +256,9 @@ def list_() -> None:
     Example: minsheng screening list
     """
 
-    async def work() -> list[releases.Promotion]:
+    from services.intake.screening import releases
+
+    async def work() -> list[Promotion]:
         async with _database().connect() as connection:
             return list(await releases.history(connection))
 
@@ -262,6 +270,8 @@ def list_() -> None:
 
 
 def _verdicts() -> list[sentences.Sentence]:
+    from services.intake.screening import verdicts
+
     async def work() -> list[sentences.Sentence]:
         async with _database().connect() as connection:
             return list(await verdicts.learned(connection, Settings().sealing_ring))
@@ -273,6 +283,9 @@ def _verdicts() -> list[sentences.Sentence]:
 
 
 def _database() -> AsyncEngine:
+    # With its drivers, only for the commands that use it.
+    from shared.store.engine import create_engine
+
     try:
         return create_engine(Settings().database_for("intake"), pool_size=1)
     except MissingSettingError as error:
